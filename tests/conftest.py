@@ -1,0 +1,25 @@
+"""Fixtures shared by the tests of the course."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from book_utils.course import catalog
+
+OWN = Path(__file__).parent / "own_chapters"
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """The toy chapter ch99, beside the real ones, in this process and in those it starts."""
+    import chapters
+
+    before = list(chapters.__path__)
+    monkeypatch.setenv("BOOK_CHAPTERS", str(OWN))
+    catalog.chapters.cache_clear()
+    yield catalog.chapter("ch99")
+    chapters.__path__[:] = before
+    catalog.chapters.cache_clear()
+    for name in [m for m in sys.modules if m.startswith("chapters.ch99")]:
+        del sys.modules[name]
