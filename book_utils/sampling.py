@@ -16,7 +16,7 @@ from book_utils.validate import frame, integer, matrix, nonnegative, random_key
 
 
 def random_frame(key: jax.Array, D: int, d: int) -> jax.Array:
-    """U (D, d) with orthonormal columns, uniform among all such (Haar): Q U has the same law for every orthogonal Q. 1 <= d <= D."""
+    """U (D, d) with orthonormal columns, uniform among all such (Haar): Q U has the law of U for every orthogonal Q; d <= D."""
     key, D = random_key(key), integer(D, "D", 1)
     return _random_frame(key, D, integer(d, "d", 1, D, "D"))
 

@@ -3,6 +3,7 @@
     columns(f)(X) = [f(x_1), ..., f(x_N)]        for X = [x_1, ..., x_N] (D, N)
 """
 
+import contextvars
 import functools
 from collections.abc import Callable
 
@@ -20,6 +21,8 @@ _NEEDS_NUMBERS = (
     jax.errors.NonConcreteBooleanIndexError,
 )
 
+_can_loop = contextvars.ContextVar("can_loop", default=False)  # while `columns` tries vmap and has numbers to loop over
+
 
 def columns(f: Callable) -> Callable:
     """Lift f, a function of one sample (D,), to all columns of X (D, N); results are stacked along a new last axis.
@@ -30,18 +33,25 @@ def columns(f: Callable) -> Callable:
     @functools.wraps(f)
     def lifted(X):
         X = matrix(X, "X", "(D, N)", finite=False)
+        token = _can_loop.set(not isinstance(X, jax.core.Tracer))
         try:
             return jax.vmap(f, in_axes=1, out_axes=-1)(X)
         except Exception as error:
-            if isinstance(X, jax.core.Tracer) or not _wants_numbers(error):
+            if not will_loop(error):
                 raise
+        finally:
+            _can_loop.reset(token)
         results = [f(jnp.asarray(x)) for x in np.asarray(X).T]
         return jax.tree.map(lambda *parts: jnp.asarray(np.stack(parts, axis=-1)), *results)
     return lifted
 
 
-def _wants_numbers(error: BaseException | None) -> bool:
-    """Whether the error is one of these, or was raised from one (NumPy turns some into a ValueError of its own)."""
+def will_loop(error: BaseException | None) -> bool:
+    """Whether `columns` is tracing and will go on with a loop after this error: it, or its cause, says that code needs numbers.
+
+    For wrappers of a function that have a way of their own around errors: here they should let it through."""
+    if not _can_loop.get():
+        return False
     while error is not None and not isinstance(error, _NEEDS_NUMBERS):
         error = error.__cause__ or error.__context__
     return error is not None

@@ -1,11 +1,17 @@
 """Fixtures shared by the tests of the course."""
 
+import os
 import sys
 from pathlib import Path
 
+import matplotlib.font_manager  # noqa: F401 - builds its font cache here, once, rather than noisily inside a notebook
 import pytest
 
 from book_utils.course import catalog
+
+# Test workers and the kernels they start share the cores: BLAS threads that wait for each other would take most of the time.
+for library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 OWN = Path(__file__).parent / "own_chapters"
 

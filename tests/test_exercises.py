@@ -32,6 +32,15 @@ def test_declaration_is_complete(exercise):
     assert set(exercise.needs) <= set(exercise.earlier)
 
 
+@pytest.mark.parametrize("chapter", [c for c in CHAPTERS.values() if c.key != "start"], ids=lambda c: c.key)
+def test_the_page_says_the_level_and_the_minutes_of_every_exercise(chapter):
+    text = "\n".join(p.read_text(encoding="utf-8") for p in chapter.lesson_files)
+    for exercise in chapter.exercises.values():
+        above = text[: text.index(f'@{exercise.kind}("{exercise.name}")')]
+        said = re.findall(r"(Core|More|Challenge), (\d+) minutes", above)[-1]
+        assert said == (exercise.level.capitalize(), str(exercise.minutes)), exercise.name
+
+
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 def test_solution_and_stand_in_hold_on_fresh_seeds(exercise):
     for seed in (0, 101, 2026):

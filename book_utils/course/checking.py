@@ -16,13 +16,14 @@ STATUSES = ("NOT STARTED", "HOLDS", "FAILS", "RAISES")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found. `text` begins with the status and is all that a student reads."""
+    """What a check found. `text` begins with the status; `below` says what the rest of a notebook uses."""
 
     name: str
     status: str
     held: int
     total: int
     text: str
+    below: str = ""
     slow: bool = False
     mistake: Wrong | None = None
     failed: Law | None = None
@@ -52,9 +53,9 @@ def judge(exercise: Exercise, transport: Transport, seed: int = 0) -> Verdict:
         except guard.Todo:
             return _verdict(exercise, "NOT STARTED", 0, "")
         except guard.Refused as refused:
-            return _verdict(exercise, "FAILS", held, f"you may not use {refused} here: this exercise is about writing it yourself.")
+            return _verdict(exercise, "FAILS", held, f"You may not use {refused} here: this exercise is about writing it yourself.")
         except guard.TooLong:
-            return _verdict(exercise, "FAILS", held, f"the call did not return within {guard.SECONDS:.0f} seconds. Is there a loop without end?")
+            return _verdict(exercise, "FAILS", held, f"The call did not return within {guard.SECONDS:.0f} seconds. Is there a loop without end?")
         except (Broken, Raised) as error:
             found = error
         if first is None:
@@ -79,7 +80,7 @@ def signature(exercise: Exercise, function: Callable) -> str:
         return ""
     if given == wanted:
         return ""
-    return f"the arguments are ({', '.join(given)}) and the lesson calls it with ({', '.join(wanted)}), in this order."
+    return f"The arguments are ({', '.join(given)}) and the lesson calls it with ({', '.join(wanted)}), in this order."
 
 
 def recognise(exercise: Exercise, proxy: Proxy) -> Wrong | None:
@@ -108,26 +109,29 @@ def _same(a: object, b: object) -> bool:
 def _verdict(exercise: Exercise, status: str, held: int, text: str, slow: bool = False, mistake: Wrong | None = None,
              failed: Law | None = None) -> Verdict:
     total, name = len(exercise.laws), exercise.name
-    stuck = f' Stuck? hint("{name}").'
+    stuck, below = f' Stuck? hint("{name}").', " A reference stands in below."
     if status == "NOT STARTED":
-        said = f"NOT STARTED  {name}, {exercise.title}: a reference stands in below."
+        said, below = f"NOT STARTED  {name}, {exercise.title}", ": a reference stands in below."
     elif status == "HOLDS":
-        said = f"HOLDS  {name}: {held} of {total} laws. "
-        said += "It is right but slow, so the figures below use a reference." if slow else "Your function is used below." \
-            if exercise.kind == "exercise" else "Every line follows from the one before."
+        said, below = f"HOLDS  {name}: {held} of {total} laws.", " Your function is used below."
+        if slow:
+            below = " It is right but slow, so the figures below use a reference."
+        elif exercise.kind == "derivation":
+            below = " Every line follows from the one before."
     elif status == "RAISES":
         some = f" {held} of {total} laws hold." if held else ""
-        said = f"RAISES  {name}, {text}{some}{stuck} A reference stands in below."
+        said = f"RAISES  {name}, {text}{some}{stuck}"
     else:
         known = " This slip is a familiar one:" if mistake and mistake.hint else ""
         stuck = f' hint("{name}") knows it.' if known else stuck
-        said = f"FAILS  {name}: {held} of {total} laws hold. {text}{known}{stuck} A reference stands in below."
-    return Verdict(name, status, held, total, said, slow, mistake, failed)
+        said = f"FAILS  {name}: {held} of {total} laws hold. {text}{known}{stuck}"
+    return Verdict(name, status, held, total, said, below, slow, mistake, failed)
 
 
 def _where(raised: Raised) -> str:
     code = f"{raised.code} - " if raised.code else ""
-    return f"your line {raised.line}: {code}{raised.text}." if raised.line else f"{raised.text}."
+    said = raised.text if raised.text.endswith("?") else f"{raised.text}."
+    return f"your line {raised.line}: {code}{said}" if raised.line else said
 
 
 def _printed(transport: Transport) -> str:

@@ -107,7 +107,7 @@ class Exercise:
 
     def __init__(self, name: str, title: str, *, minutes: int, objective: str, hints: list[str], principles: Iterable[str] = (),
                  label: str = "", book: str = "", level: str = "core", needs: Iterable[str] = (), needs_grad: bool = False,
-                 stand_in: Callable | None = None, allows: Iterable[Callable] = (), budget: float = 1.0, points: int = 1) -> None:
+                 stand_in: Callable | None = None, allows: Iterable[Callable] = (), budget: float = 2.0, points: int = 1) -> None:
         self.name, self.title, self.minutes, self.objective, self.hints = name, title, minutes, objective, list(hints)
         self.principles, self.label, self.book, self.level = tuple(principles), label, book, level
         self.needs, self.needs_grad, self.stand_in, self.allows = tuple(needs), needs_grad, stand_in, tuple(allows)

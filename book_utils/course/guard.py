@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 SECONDS = 20.0
+_AGAIN = 0.5  # rung again after this: an exception raised in a garbage collector's callback is lost
 TOOLS = {"data", "plot", "explore", "devices", "transform", "validate"}  # modules of book_utils a student may always call
 _ROOT = str(Path(__file__).parent.parent) + os.sep
 _COURSE = str(Path(__file__).parent) + os.sep
@@ -64,7 +65,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         def ring(signum: int, frame: FrameType | None) -> None:
             raise TooLong
         before = signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
         try:
             yield
         finally:
@@ -73,25 +74,26 @@ def time_limit(seconds: float) -> Iterator[None]:
     else:  # Windows has no alarm: a second thread interrupts this one
         import _thread
 
-        rung, lock, over = [], threading.Lock(), []
+        rung, over, lock = threading.Event(), threading.Event(), threading.Lock()
 
         def interrupt() -> None:
-            with lock:
-                if not over:
-                    rung.append(True)
-                    _thread.interrupt_main()
-        timer = threading.Timer(seconds, interrupt)
-        timer.daemon = True
-        timer.start()
+            over.wait(seconds)
+            while not over.is_set():
+                with lock:
+                    if not over.is_set():
+                        rung.set()
+                        _thread.interrupt_main()
+                over.wait(_AGAIN)
+        clock = threading.Thread(target=interrupt, daemon=True)
+        clock.start()
         try:
             yield
         except KeyboardInterrupt:
-            raise TooLong from None if rung else KeyboardInterrupt
+            raise TooLong from None if rung.is_set() else KeyboardInterrupt
         finally:
             with lock:
-                over.append(True)
-            timer.cancel()
-            timer.join(1)
+                over.set()
+            clock.join(1)
 
 
 def _is_kernel(code: object) -> bool:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from book_utils import transform
 from book_utils.course import catalog, guard
 from book_utils.course.checking import Verdict, check
 from book_utils.course.errors import CourseError
@@ -48,8 +49,8 @@ def shell() -> object | None:
 def say(text: str, color: str = "#5b6770", more: str = "") -> None:
     """Show a sentence: a card in a notebook, a line in a terminal."""
     if shell() is None:
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        print(text.encode(encoding, "replace").decode(encoding))
+        encoding, errors = getattr(sys.stdout, "encoding", None) or "utf-8", getattr(sys.stdout, "errors", None) or "strict"
+        print(text.encode(encoding, "replace" if errors == "strict" else errors).decode(encoding))
     else:
         from IPython.display import display
 
@@ -93,6 +94,8 @@ class Handle:
             try:
                 return _arrays(self.answer.function(*inputs(args), **inputs(kwargs)))
             except Exception as error:
+                if transform.will_loop(error):
+                    raise
                 self._say(error)
         with guard.open_door():
             return exercise.reference(*args, **kwargs)
@@ -186,7 +189,8 @@ class Session:
             answer.verdict = check(answer.exercise, answer.function)
             renamed = getattr(answer.function, "__name__", answer.exercise.function)
             note = "" if renamed == answer.exercise.function else f" (It is called {answer.exercise.function} in this lesson; both names work.)"
-            say(answer.verdict.text + note, _COLORS[answer.verdict.status])
+            below = "" if self.defer else answer.verdict.below + note
+            say(answer.verdict.text + below, _COLORS[answer.verdict.status])
             verdicts.append(answer.verdict)
         if strict() and (bad := [v for v in verdicts if v.status != "HOLDS"]):
             raise CourseError(bad[0].text)
@@ -239,11 +243,11 @@ def unreadable(name: str, line: int | None, code: str, said: str) -> None:
         answer = SESSION.answer(name)
     except CourseError as error:
         return _refuse(str(error))
-    text = f"RAISES  {name}, your line {line}: {code} - {said}. A reference stands in below."
-    SESSION.answers[name] = Answer(answer.exercise, None, Verdict(name, "RAISES", 0, len(answer.exercise.laws), text))
+    text, below = f"RAISES  {name}, your line {line}: {code} - {said}.", "" if SESSION.defer else " A reference stands in below."
+    SESSION.answers[name] = Answer(answer.exercise, None, Verdict(name, "RAISES", 0, len(answer.exercise.laws), text, below))
     if SESSION.shell is not None:
         SESSION.shell.user_ns[answer.exercise.function] = Handle(SESSION.answers[name])
-    say(text, _COLORS["RAISES"])
+    say(text + below, _COLORS["RAISES"])
     if strict():
         raise CourseError(text)
 

@@ -1,0 +1,248 @@
+"""The `book` command. Each subcommand is a few lines over a module that does the work; a wrong call is one sentence."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from book_utils.course import console
+from book_utils.course.errors import CourseError, nearest
+
+# Nothing that a command needs is imported before it runs: `book --help` is there at once.
+
+_UsageError = typer.BadParameter.__base__  # by way of a public name: where typer keeps it depends on its version
+_NAMED = "A chapter as `book list` names it, for instance ch02"
+_ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help=f"{_NAMED}.")]
+_Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser, or print the address only.")]
+_Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where to listen; the first free port from 8888 if not given.")]
+_Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if something would change.")]
+_To = Annotated[str, typer.Option(help="html: one page to read anywhere; py: a script of cells.")]
+_Out = Annotated[Path | None, typer.Option(help="The file to write; named after the chapter if not given.")]
+_MaybeChapter = Annotated[str | None, typer.Argument(metavar="[CHAPTER]", help=f"{_NAMED}; all if none is named.")]
+
+
+class _Commands(TyperGroup):
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple:
+        if self.get_command(ctx, args[0]) is None:
+            raise nearest(args[0], self.list_commands(ctx), "command")
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    console.careful()
+    for variable in ("BOOK_CHAPTERS", "BOOK_WORK"):  # notebooks run in another folder than this one
+        if os.environ.get(variable):
+            os.environ[variable] = os.path.abspath(os.environ[variable])
+    try:
+        return app(arguments, prog_name="book", standalone_mode=False) or 0
+    except _UsageError as error:
+        where = error.ctx.command_path if error.ctx else "book"
+        console.complain(f"{where}: {error.format_message().rstrip('.')}. `{where} --help` says what it takes.")
+    except CourseError as error:
+        console.complain(str(error))
+    except (ImportError, RuntimeError) as error:  # jax and a jaxlib that do not fit raise a RuntimeError
+        own = str(getattr(error, "name", "")).startswith(("book_utils", "chapters"))
+        if own or not isinstance(error, ImportError) and "jax" in sys.modules:
+            raise
+        said = str(error).partition("\n")[0].rstrip(".")
+        console.complain(f"A package that the course needs is missing or does not fit: {said}. `book doctor` says what to do.")
+    except BrokenPipeError:  # `book list | head`: nobody reads on, and Python should not try to write the rest
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        console.complain(f"{error.filename or 'The computer says'}: {error.strerror or error}.")
+    return 2
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from book_utils.course.doctor import DISTRIBUTION, version
+
+        print(f"{DISTRIBUTION} {version()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def book(context: typer.Context,
+         version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True,
+                                               help="Print the version and end.")] = False) -> None:
+    """Derive every principle of deep representation learning, and have a machine check it.
+
+    `book lab` is where to begin: it opens the lessons. Your copies of them are in the folder work/, and nothing ever
+    overwrites them.
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def lab(browser: _Browser = True, port: _Port = None) -> None:
+    """Open the lessons in JupyterLab. Ctrl-C ends it.
+
+    Makes the folder work/ with a copy of every lesson that is not there yet; what is there stays as it is.
+    """
+    from book_utils.course import lab, workspace
+
+    port = lab.free_port(port)
+    made, old = workspace.fill()
+    folder = workspace.folder()
+    if made:
+        print(f"New in {folder}: {', '.join(path.name for path in made)}")
+    for chapter in old:
+        print(f"There is a newer version of {chapter.notebook}: `book update {chapter.key}` carries your answers over to it.")
+    print("Starting JupyterLab ...", flush=True)
+
+    def ready(address: str) -> None:
+        print("The lessons are at" if browser else "Open this address in a browser:")
+        print(f"{address}\nCtrl-C ends JupyterLab.", flush=True)
+        if browser:
+            lab.browse(address)
+
+    lab.serve(folder, port, ready)
+    print("JupyterLab has ended.")
+
+
+@app.command("list")
+def list_(chapter: _MaybeChapter = None) -> None:
+    """List the chapters, or the exercises of one, and what holds.
+
+    What holds is read from the verdicts in your saved notebooks.
+    """
+    from book_utils.course import catalog, standing, workspace
+
+    folder = workspace.folder()
+    if chapter is not None:
+        row = standing.standing(catalog.chapter(chapter), folder)
+        exercises = row.chapter.exercises.values()
+        rows = [(e.name, e.title, e.level, e.minutes, row.statuses[e.name].lower() or "-") for e in exercises]
+        total = ("", f"{len(rows)} exercises", "", sum(e.minutes for e in exercises), f"{row.held} hold")
+        console.table(row.chapter.title, ["Exercise", "Title", "Level", ">Minutes", "Yours"], rows, total)
+        return
+    rows = []
+    for found in catalog.chapters():
+        try:
+            rows.append(standing.standing(found, folder))
+        except CourseError as error:
+            console.complain(str(error))
+            rows.append(standing.Standing(found, dict.fromkeys(found.exercises, "")))
+    console.table("The lessons", ["Key", "Lesson", ">Exercises", ">Minutes", ">Yours hold"],
+                  [(row.chapter.key, row.chapter.title, *standing.summary(row)) for row in rows],
+                  ("", "Total", *standing.summary(*rows)))
+    print("Exercises and minutes: core + more. `book list ch02` shows the exercises of a chapter.")
+
+
+@app.command()
+def run(chapter: _ChapterName) -> None:
+    """Run a chapter without a browser and print the verdicts.
+
+    Runs your copy from top to bottom if there is one, otherwise the lesson as it ships; saves nothing. Exit status 0 if
+    every cell ran, whatever holds; 1 if one raised.
+    """
+    from book_utils.course import catalog, rehearse
+
+    found = catalog.chapter(chapter)
+    notebook, path = rehearse.source(found)
+    print(f"Running {path or f'{found.notebook} as it ships'} ...", flush=True)
+    result = rehearse.rehearse(found, notebook, path.parent if path else None)
+    for _, _, text in result.verdicts:
+        print(text)
+    for name in result.missing:
+        print(f"no verdict on {name}")
+    statuses = [status for _, status, _ in result.verdicts]
+    counts = [f"{statuses.count(status)} {words}" for status, words in
+              (("HOLDS", "hold"), ("FAILS", "fail"), ("RAISES", "raise"), ("NOT STARTED", "not started")) if status in statuses]
+    print(f"{found.key}: {', '.join(counts) or 'no verdicts'}, of {len(found.exercises)} exercises.")
+    for sentence in result.broken:
+        console.complain(sentence)
+    raise typer.Exit(1 if result.broken else 0)
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python file with answers, or a saved notebook.")]) -> None:
+    """Check the answers in a Python file or a saved notebook.
+
+    In a .py file write the functions as in a lesson, under @exercise("ch02.encode"); exercise, derivation, todo, hint, np,
+    jnp, jax and the chapter's own names are at hand. Exit status 0 if all hold, 1 if not.
+    """
+    from book_utils.course.answers import check_file
+
+    result = check_file(file)
+    if result.verdicts:
+        held = sum(v.status == "HOLDS" for v in result.verdicts)
+        print(f"{held} of {len(result.verdicts)} hold.")
+    if result.trouble:
+        console.complain(result.trouble)
+    raise typer.Exit(0 if result.hold else 1)
+
+
+@app.command()
+def update(chapter: _MaybeChapter = None) -> None:
+    """Renew your copies of the lessons, with your answers in them.
+
+    Answers are found by the exercise's name, your own cells follow the cell they followed before, and your old file moves
+    to work/old/.
+    """
+    from book_utils.course import catalog
+    from book_utils.course.update import update
+
+    failed = False
+    for found in [catalog.chapter(chapter)] if chapter is not None else catalog.chapters():
+        try:
+            done = update(found)
+        except CourseError as error:
+            console.complain(str(error))
+            failed = True
+            continue
+        for sentence in done.sentences():
+            print(sentence)
+    raise typer.Exit(2 if failed else 0)
+
+
+@app.command()
+def doctor() -> None:
+    """Test the course on this machine; say what to do if it fails.
+
+    Exit status 0 if the course works here, 1 if not.
+    """
+    from book_utils.course.doctor import examine
+
+    wrong = 0
+    for finding in examine():
+        mark = {"ok": "ok   ", "note": "note ", "wrong": "WRONG"}[finding.state]
+        print(f"{mark}  {finding.what}: {finding.said}", flush=True)
+        if finding.remedy:
+            print(f"       {finding.remedy}")
+        wrong += finding.state == "wrong"
+    print("Everything works." if not wrong else f"Wrong: {wrong}. See above what to do.")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
+def build(chapter: _MaybeChapter = None, check: _Check = False) -> None:
+    """For authors: make notebooks/ from chapters/."""
+    from book_utils.course.build import build
+
+    changes = build([chapter] if chapter is not None else [], check)
+    for sentence in changes or ["Everything is as built."]:
+        print(sentence)
+    raise typer.Exit(1 if check and changes else 0)
+
+
+@app.command()
+def export(chapter: _ChapterName, to: _To = "html", out: _Out = None) -> None:
+    """For authors: write a lesson as a web page or as a plain script."""
+    from book_utils.course.export import export
+
+    print(export(chapter, to, out))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
