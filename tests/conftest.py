@@ -8,10 +8,10 @@ import matplotlib.font_manager  # noqa: F401 - builds its font cache here, once,
 import pytest
 
 from book_utils.course import catalog
+from book_utils.course.threads import ONE_BLAS_THREAD
 
-# Test workers and the kernels they start share the cores: BLAS threads that wait for each other would take most of the time.
-for library in ("OPENBLAS", "OMP", "MKL"):
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+for variable, one in ONE_BLAS_THREAD.items():  # for the workers, and for the kernels that nbval starts
+    os.environ.setdefault(variable, one)
 
 OWN = Path(__file__).parent / "own_chapters"
 

@@ -15,6 +15,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from book_utils.course.errors import CourseError
+from book_utils.course.threads import ONE_BLAS_THREAD
 
 
 class _ThisPython(KernelSpecManager):
@@ -50,7 +51,7 @@ def execute(notebook: Path | NotebookNode, *, allow_errors: bool = False, timeou
         cells = Path(temporary, "cells")
         cells.mkdir()
         # nothing of the user's own takes part: neither IPython's settings and history nor a registered kernel
-        variables = os.environ | {"IPYTHONDIR": os.path.join(temporary, "ipython")} | dict(env or {})
+        variables = ONE_BLAS_THREAD | os.environ | {"IPYTHONDIR": os.path.join(temporary, "ipython")} | dict(env or {})
         client = _Client(run, timeout=timeout, allow_errors=allow_errors, record_timing=False, store_widget_state=False,
                          resources={"metadata": {"path": str(folder or cells)}, "temporary": temporary},
                          on_cell_execute=lambda cell, cell_index: reached.append(cell.get("id", cell_index)))

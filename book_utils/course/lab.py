@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from book_utils.course.errors import CourseError
+from book_utils.course.threads import ONE_BLAS_THREAD
 
 _PORTS = range(8888, 8938)  # Jupyter's own first choice, and what follows
 _SETTINGS = Path(__file__).parent / "jupyter"  # of the lab, where the student has none: no news, nothing asked of the network
@@ -50,7 +51,7 @@ def serve(folder: Path, port: int, ready: Callable[[str], None]) -> None:
     token, address = secrets.token_hex(24), f"http://127.0.0.1:{port}"
     settings = os.pathsep.join(filter(None, [str(_SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")]))
     # the token goes through the environment, where other users of the machine cannot read it
-    environment = os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": settings}
+    environment = ONE_BLAS_THREAD | os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": settings}
     command = [sys.executable, "-m", "jupyterlab", *_OPTIONS, f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}"]
     with tempfile.TemporaryFile() as log:  # Jupyter says much that means nothing to a student; it is read if it does not start
         server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -13,14 +13,20 @@ from book_utils import subspace
 TRAIN = 1297  # of the 1,797 digits; the other 500 are for testing
 
 
-def power_steps(tangent: Callable, v: np.ndarray, eigenvalues: np.ndarray, goal: float = 1e-3) -> int:
-    """The fewest steps T of power iteration with tangent(v, eigenvalues, T) <= goal, by bisection; the start is farther off."""
+def power_steps(v: np.ndarray, eigenvalues: np.ndarray, goal: float = 1e-3) -> int:
+    """The fewest steps of power iteration from v (D,) with M = diag(eigenvalues) that bring the tangent to `goal`.
+
+    By bisection on the formula of `power_tangent`, in float64 (compiled anew for every T it would take most of the time).
+    """
+    def tangent(T: int) -> float:
+        return np.linalg.norm((eigenvalues[1:] / eigenvalues[0]) ** T * v[1:]) / abs(v[0])
+
     low, high = 0, 1
-    while tangent(v, eigenvalues, high) > goal:
+    while tangent(high) > goal:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if tangent(v, eigenvalues, middle) > goal else (low, middle)
+        low, high = (middle, high) if tangent(middle) > goal else (low, middle)
     return high
 
 
@@ -89,8 +95,9 @@ def _linear(wiener: Callable, clean: np.ndarray, noisy: np.ndarray, sigma: float
     estimates = [Y]
     for d in (32, 4):  # the maximum-likelihood fit, as in `subspace.ppca`
         variance = eigenvalues[d:].mean()
-        estimates.append(mean + wiener(W[:, :d], Y - mean, eigenvalues[:d] - variance, np.sqrt(variance)))
-    estimates.append(clean_mean + wiener(U[:, :32], Y - clean_mean, S[:32], sigma))
+        G = wiener(W[:, :d], np.eye(len(W)), eigenvalues[:d] - variance, np.sqrt(variance))  # as a matrix (D, D)
+        estimates.append(mean + G @ (Y - mean))
+    estimates.append(clean_mean + wiener(U[:, :32], np.eye(len(W)), S[:32], sigma) @ (Y - clean_mean))
     nothing, *others = [((np.asarray(estimate) - target) ** 2).sum(axis=0).mean() for estimate in estimates]
     return [nothing, lost.sum(), min(kept[:d].sum() + lost[d:].sum() for d in range(len(W) + 1)), *others]
 
@@ -110,7 +117,7 @@ def network_errors(clean: np.ndarray, noisy: np.ndarray, sigmas: list[float], wi
     """
     D = clean.shape[1]
     rng = np.random.default_rng(1)
-    draws = jnp.asarray(rng.integers(TRAIN, size=(steps, batch))), jnp.asarray(rng.normal(size=(steps, D, batch)), jnp.float32)
+    draws = jnp.asarray(rng.integers(TRAIN, size=(steps, batch))), jnp.asarray(rng.standard_normal((steps, D, batch), dtype=np.float32))
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
 
     def one(key: jax.Array, clean: jax.Array, noisy: jax.Array, sigma: jax.Array, told: jax.Array) -> jax.Array:

@@ -475,28 +475,29 @@ def wiener(U: "(D, d)", X: "(D, N)", S: "(d,)", sigma: float) -> "(D, N)":
     #: end
 
 # %% [markdown]
-# **See.** Codes with variances 4, 1 and 1/4 in 20 dimensions, noise of standard deviation 1. Squared error per sample: what
-# you get, what projection gets, what doing nothing gets. The theory says $\sum_is_i\sigma^2/(s_i+\sigma^2)=1.5$,
-# $d\sigma^2=3$ and $D\sigma^2=20$.
+# **See.** Codes with variances 4, 1 and 1/4 in 20 dimensions. A linear denoiser is a matrix $G$, whose columns are what it
+# makes of the unit vectors. So its expected squared error needs no samples:
+#
+# $$E\|Uz-G(Uz+\varepsilon)\|^2=\|(I-G)\,U\operatorname{diag}(\sqrt s)\|_F^2+\sigma^2\|G\|_F^2 .$$
+#
+# At $\sigma=1$ theory says $D\sigma^2=20$ for doing nothing, $d\sigma^2=3$ for projection and
+# $\sum_is_i\sigma^2/(s_i+\sigma^2)=1.5$ for yours.
 
 # %%
 rng = np.random.default_rng(0)
 U, _ = np.linalg.qr(rng.normal(size=(20, 3)))
 S = np.array([4.0, 1.0, 0.25])
-clean = U @ (np.sqrt(S)[:, None] * rng.normal(size=(3, 4000)))
-noise = rng.normal(size=clean.shape)
-error = lambda estimate: ((np.asarray(estimate) - clean) ** 2).sum(axis=0).mean()
-sigmas = np.linspace(0.1, 3, 15)
+error = lambda G, sigma: (((U - G @ U) * np.sqrt(S)) ** 2).sum() + sigma**2 * (G**2).sum()
+I, sigmas = np.eye(20), np.linspace(0.1, 3, 15)
 with figure("The error of projection grows without limit; the Wiener filter stays below it and below a line.", size=(6, 3)) as ax:
-    ax.plot(sigmas, [error(U @ (U.T @ (clean + s * noise))) for s in sigmas], label="projection")
-    ax.plot(sigmas, [error(wiener(U, clean + s * noise, S, s)) for s in sigmas], label="Wiener filter")
+    ax.plot(sigmas, [error(U @ U.T, s) for s in sigmas], label="projection")
+    ax.plot(sigmas, [error(wiener(U, I, S, s), s) for s in sigmas], label="Wiener filter")
     ax.axhline(S.sum(), color="black", linestyle=":", label="answering 0")
     for mine in yours(wiener):
-        ax.plot(sigmas, [error(mine(U, clean + s * noise, S, s)) for s in sigmas], **plot.DASHED)
-    ax.set(xlabel=r"noise $\sigma$", ylabel="squared error per sample", ylim=(0, 12))
+        ax.plot(sigmas, [error(mine(U, I, S, s), s) for s in sigmas], **plot.DASHED)
+    ax.set(xlabel=r"noise $\sigma$", ylabel="expected squared error", ylim=(0, 12))
     ax.legend()
-X = clean + noise
-show(nothing=error(X), projection=error(U @ (U.T @ X)), wiener=error(wiener(U, X, S, 1.0)))
+show(nothing=error(I, 1.0), projection=error(U @ U.T, 1.0), wiener=error(wiener(U, I, S, 1.0), 1.0))
 
 # %% [markdown]
 # ### 2.5 Missing entries
@@ -589,13 +590,13 @@ from chapters.ch02_linear_independent import experiments_power
 start = np.random.default_rng(0).normal(size=200)
 for ratio in (0.5, 0.9, 0.99, 0.999):
     spectrum = np.concatenate([[1.0], np.linspace(ratio, 0, 199)])
-    power = experiments_power.power_steps(power_tangent, start, spectrum)
+    power = experiments_power.power_steps(start, spectrum)
     show(ratio=ratio, power_steps=power, lanczos_steps=experiments_power.lanczos_steps(start, spectrum),
          power_over_full_decomposition=power / (4.5 * 200))
 
 # %%
 spectrum = np.linalg.eigvalsh(np.cov(digits))[::-1].clip(0)  # some pixels never change
-steps = [experiments_power.power_steps(power_tangent, np.ones(64 - k), spectrum[k:]) for k in range(20)]
+steps = [experiments_power.power_steps(np.ones(64 - k), spectrum[k:]) for k in range(20)]
 show(steps_for_each_component=steps, deflation_over_full_decomposition=sum(steps) / (4.5 * 64))
 
 # %% [markdown]
@@ -666,9 +667,9 @@ Sigma = U @ U.T
 denoised = Sigma @ jnp.linalg.solve(Sigma + 0.25 * jnp.eye(6), v)
 show(gap_to_a_power_step=jnp.linalg.norm(denoised / jnp.linalg.norm(denoised) - power_step(Sigma, v)))
 spectrum = np.array([1.0, 0.8, 0.5, 0.1])
-show(steps_with_Sigma=experiments_power.power_steps(power_tangent, np.ones(4), spectrum))
+show(steps_with_Sigma=experiments_power.power_steps(np.ones(4), spectrum))
 for s in (10.0, 1.0, 0.2):
-    show(s=s, steps_with_the_denoiser=experiments_power.power_steps(power_tangent, np.ones(4), spectrum / (spectrum + s**2)))
+    show(s=s, steps_with_the_denoiser=experiments_power.power_steps(np.ones(4), spectrum / (spectrum + s**2)))
 
 # %% [markdown]
 # <details><summary>On real images, does the model beat a black box?</summary>
