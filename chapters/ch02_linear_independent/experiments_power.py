@@ -116,8 +116,8 @@ def network_errors(clean: np.ndarray, noisy: np.ndarray, sigmas: list[float], wi
     cosine schedule from `rate`; all networks at once, compiled as one loop, on the same batches and the same fresh noise.
     """
     D = clean.shape[1]
-    rng = np.random.default_rng(1)
-    draws = jnp.asarray(rng.integers(TRAIN, size=(steps, batch))), jnp.asarray(rng.standard_normal((steps, D, batch), dtype=np.float32))
+    rng = np.random.default_rng(2)
+    draws = jnp.asarray(rng.integers(TRAIN, size=(steps, batch))), jnp.asarray(rng.standard_normal((steps, D, batch), np.float32))
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
 
     def one(key: jax.Array, clean: jax.Array, noisy: jax.Array, sigma: jax.Array, told: jax.Array) -> jax.Array:
