@@ -48,7 +48,7 @@ class Derivation(Exercise):
         self.named = {"given": given, "equal": equal, "repeats": repeats}
         self.own_laws = [given, equal, repeats]
         if self.stages:
-            self.named["stages"] = Law("passes through " + " and ".join(s.text for s in self.stages), self._stages)
+            self.named["stages"] = Law("has a line " + " and one ".join(s.text for s in self.stages), self._stages)
             self.own_laws.append(self.named["stages"])
 
     def instance(self, make: Callable) -> Callable:

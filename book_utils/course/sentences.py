@@ -38,6 +38,8 @@ _RULES: list[tuple[str, str, str]] = [  # (exception name, pattern of its text, 
     ("IndexError", r"too many indices", "more indices are given than the array has axes"),
     ("IndexError", r"out of bounds|out of range", "an index lies outside the array"),
     ("IndexError", r"only integers", "an index must be a whole number or a slice"),
+    ("RuntimeError", r"[Oo]ut of memory|RESOURCE_EXHAUSTED", "an array is too large for the memory; which product makes it?"),
+    ("MemoryError", r"", "an array is too large for the memory; which product makes it?"),
     ("ZeroDivisionError", r"", "a division by zero"),
 ]
 _SHAPE = r"\(?\[?((?:\d+(?:, ?)?)*)\)?\]?"

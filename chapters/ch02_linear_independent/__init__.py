@@ -9,7 +9,7 @@ PRINCIPLES = [f"P2.{n}" for n in range(1, 14)]  # of the first half: one low-dim
 LETTERS = {
     "key": ("key", "random key of JAX"),
     "U": ("(D, d)", "orthonormal basis of a subspace: U.T @ U = I"),
-    "V": ("(D, d)", "another orthonormal basis"),
+    "V": ("(D, d)", "another basis; the columns that an iteration starts from"),
     "W1": ("(d, D)", "encoder of a linear autoencoder"),
     "W2": ("(D, d)", "decoder of a linear autoencoder"),
     "M": ("(D, D)", "symmetric matrix; a second moment where it is positive semidefinite"),

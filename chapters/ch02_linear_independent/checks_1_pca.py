@@ -228,7 +228,7 @@ def _(U, X):
 energy_chain = Derivation(
     "ch02.energy_chain", "Small residual is large energy", principles=["P2.4"], label="eq:pca_equals_denoising", minutes=10,
     level="core", objective="turn the mean squared residual into the total energy minus a trace",
-    stages=[Stage("a line without residual and trace", without={"R", "trace"}), Stage("a line with the trace", uses={"trace"})],
+    stages=[Stage("written without residual and trace", without={"R", "trace"}), Stage("written with the trace", uses={"trace"})],
     hints=["Multiply out ||x - U z||^2 with z = U^T x. What is x^T U z?",
            "x^T U z = z^T z, and ||U z||^2 = z^T U^T U z = z^T z. So three sums become two.",
            "(Z * Z).sum() is the sum of the diagonal of Z Z^T: jnp.trace(Z @ Z.T).",

@@ -686,8 +686,8 @@ for s in (10.0, 1.0, 0.2):
 #   of mere noise look like signal. Four components do better. A model is only as good as its $d$.
 # - Told, at equal size: at the two lower levels the model is better, and at $\sigma=0.1$ the network is worse than doing
 #   nothing; at the two higher levels the network is as good or slightly ahead.
-# - Told and four times larger, the network wins wherever there is something to win: at the highest level the two are level.
-#   Digits are not Gaussian, and a nonlinear denoiser can use that.
+# - Told and four times larger, the network wins at every level, though at the highest by a few percent only. Digits are not
+#   Gaussian, and a nonlinear denoiser can use that.
 #
 # These are small images and small networks; nothing here decides about large ones.
 # </details>
