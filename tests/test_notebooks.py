@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from book_utils.course import build, catalog, environment, export
+from book_utils.course import build, catalog, environment, export, standing
 from book_utils.course.audit import audit
 from book_utils.course.notebook import make
 
@@ -25,16 +25,6 @@ def stored(chapter):
 
 def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def verdicts(notebook):
-    """First word of the verdict beneath each exercise, by name."""
-    found = {}
-    for cell in code(notebook):
-        if name := cell.metadata.get("book", {}).get("exercise"):
-            texts = [output.data.get("text/plain", "") for output in cell.outputs if "data" in output]
-            found[name] = next((text.partition("  ")[0] for text in texts if name in text), "")
-    return found
 
 
 def test_there_are_no_other_notebooks():
@@ -56,7 +46,7 @@ def test_generated_pages_are_up_to_date():
 def test_notebook_is_fit_for_students(chapter):
     notebook = stored(chapter)
     audit(notebook, chapter)
-    assert verdicts(notebook) == dict.fromkeys(chapter.stubs, "NOT STARTED")
+    assert standing.shown(notebook) == dict.fromkeys(chapter.stubs, "NOT STARTED")
 
 
 @each
@@ -101,20 +91,9 @@ def test_every_principle_has_an_exercise(chapter):
 @each
 def test_solved_notebook_holds_everywhere_in_time(chapter):
     notebook, seconds = build.solve(chapter)
-    assert verdicts(notebook) == dict.fromkeys(chapter.stubs, "HOLDS")
+    assert standing.shown(notebook) == dict.fromkeys(chapter.stubs, "HOLDS")
     assert not [cell.id for cell in code(notebook) for output in cell.outputs if output.get("name") == "stderr"]
     assert seconds <= 180  # 90 on two quiet cores; here the suite itself occupies them
-
-
-@pytest.mark.parametrize("place", range(3))
-@each
-def test_right_variants_carry_the_notebook_to_its_end(chapter, place):
-    if place >= max(len(exercise.rights) for exercise in chapter.exercises.values()):
-        pytest.skip("no exercise has so many")
-    answers = {name: exercise.rights[min(place, len(exercise.rights) - 1)].source(name, exercise.stub)
-               for name, exercise in chapter.exercises.items()}
-    notebook, _ = build.solve(chapter, answers)
-    assert verdicts(notebook) == dict.fromkeys(chapter.stubs, "HOLDS")
 
 
 def test_script_runs_in_plain_python(tmp_path):

@@ -143,7 +143,7 @@ def _with(exercise: Exercise, args: tuple) -> str:
     """The inputs of the last call in words: values where they are few, shapes where they are many."""
     said = [f"{name} = {brief(value)}" if np.size(value) <= 4 else f"{name} of shape {np.shape(value)}"
             for name, value in zip(exercise.stub.arguments, args) if _showable(value)]
-    return f"with {', '.join(said)} " if said else ""
+    return f"with {', '.join(said)}: " if said else ""
 
 
 def _showable(value: object) -> bool:

@@ -48,11 +48,16 @@ def verdicts(notebook: dict) -> list[tuple[str, str, str]]:
     return found
 
 
+def shown(notebook: dict) -> dict[str, str]:
+    """The last status that a notebook shows of each exercise, by name."""
+    return {name: status for name, status, _ in verdicts(notebook)}
+
+
 def standing(chapter: Chapter, folder: Path) -> Standing:
     """What the notebook of `chapter` in `folder` says; nothing if there is none, CourseError if it cannot be read."""
     path = folder / chapter.notebook
-    shown = {name: status for name, status, _ in verdicts(workspace.read(path))} if path.exists() else {}
-    return Standing(chapter, {name: shown.get(name, "") for name in chapter.exercises})
+    known = shown(workspace.read(path)) if path.exists() else {}
+    return Standing(chapter, {name: known.get(name, "") for name in chapter.exercises})
 
 
 def progress() -> None:

@@ -226,7 +226,7 @@ def _letters(shape: str) -> list[str]:
     return [part.strip() for part in shape.strip("()").split(",") if part.strip()]
 
 
-def hold_shape(result: object, promised: str, sizes: dict[str, int]) -> None:
+def hold_shape(result: object, promised: str, sizes: dict[str, int], name: str = "the result") -> None:
     """Broken unless the result has the shape that the stub promises, e.g. "(D, d)", "()" or "(D, d), (d,)"."""
     shapes = _LIST.findall(promised)
     if not shapes or _LIST.sub("", promised).strip(", "):
@@ -234,8 +234,8 @@ def hold_shape(result: object, promised: str, sizes: dict[str, int]) -> None:
     if len(shapes) > 1:
         if not isinstance(result, tuple) or len(result) != len(shapes):
             raise Broken(f"{len(shapes)} results are wanted, {promised}, and {_count(result)}")
-        for one, shape in zip(result, shapes):
-            hold_shape(one, shape, sizes)
+        for place, (one, shape) in enumerate(zip(result, shapes), start=1):
+            hold_shape(one, shape, sizes, f"result {place} of {len(shapes)}")
         return
     wanted = []
     for part in _letters(promised):
@@ -249,7 +249,7 @@ def hold_shape(result: object, promised: str, sizes: dict[str, int]) -> None:
     if len(got) != len(wanted) or any(w is not None and w != g for g, w in zip(got, wanted)):
         size = tuple(sizes.get(p, "?") if w is None else w for p, w in zip(_letters(promised), wanted))
         here = f", here {size}," if promised != "()" else " (a scalar)"
-        raise Broken(f"the result has shape {got}; {promised}{here} is promised")
+        raise Broken(f"{name} has shape {got}; {promised}{here} is promised")
 
 
 def _count(result: object) -> str:
