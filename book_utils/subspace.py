@@ -22,6 +22,7 @@ from jax import lax
 
 from book_utils.validate import boolean, frame, integer, is_concrete, matrix, nonnegative, same_type, start, vector
 
+GRAM_GOOD = 1e-2  # smallest lambda_d / lambda_1 at which the float32 Gram matrix alone keeps the accuracy that `pca` promises
 GRAM_SAFE = 1e-3  # smallest lambda_d / lambda_1 at which float32 eigenvectors of the Gram matrix are good enough to start from
 RIDGE = 1e-6  # beside U^T U <= I: keeps a column with fewer than r observed entries solvable in float32
 
@@ -57,17 +58,22 @@ def _pca(X, d):
     W = W[:, : -d - 1 : -1]
 
     def from_gram():
+        return W if D <= N else jnp.linalg.qr(X @ W)[0], eigenvalues[: -d - 1 : -1]
+
+    def from_gram_and_data():
         # Half a step of orthogonal iteration: the Gram matrix squared the condition number, X itself gives the lost digits back.
-        U = W if D <= N else jnp.linalg.qr(X @ W)[0]
-        return jnp.linalg.svd(X @ jnp.linalg.qr(X.T @ U)[0], full_matrices=False)[:2]
+        U, s, _ = jnp.linalg.svd(X @ jnp.linalg.qr(X.T @ from_gram()[0])[0], full_matrices=False)
+        return U, s**2
 
     def from_data():
         U, s, _ = jnp.linalg.svd(X, full_matrices=False)
-        return U[:, :d], s[:d]
+        return U[:, :d], s[:d] ** 2
 
-    U, s = lax.cond(eigenvalues[-d] > GRAM_SAFE * eigenvalues[-1], from_gram, from_data)
+    ratio = eigenvalues[-d] / eigenvalues[-1]  # NaN for X = 0: then from_data
+    case = jnp.where(ratio > GRAM_GOOD, 0, jnp.where(ratio > GRAM_SAFE, 1, 2))
+    U, squares = lax.switch(case, [from_gram, from_gram_and_data, from_data])
     largest = jnp.take_along_axis(U, jnp.argmax(jnp.abs(U), axis=0)[None], axis=0)
-    return U * jnp.sign(largest), s**2 / N
+    return U * jnp.sign(largest), squares / N
 
 
 def project(U: jax.Array, X: jax.Array) -> jax.Array:
