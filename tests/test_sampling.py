@@ -1,7 +1,6 @@
 """Random frames and noisy samples: their laws against SciPy and closed forms, and their refusals."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
@@ -9,6 +8,7 @@ import scipy.stats
 from book_utils import sampling
 
 KEY = jax.random.key(0)
+D, D_SUB, N = 5, 2, 40  # one shape for most tests: every other one is compiled anew
 SE = 5  # statistical tests below allow five standard errors; keys are fixed, so they pass or fail for good
 
 
@@ -16,7 +16,7 @@ def frames(D, d, count):
     return np.asarray(jax.vmap(lambda key: sampling.random_frame(key, D, d))(jax.random.split(KEY, count)), np.float64)
 
 
-@pytest.mark.parametrize("D, d", [(6, 6), (50, 4), (3, 1)])
+@pytest.mark.parametrize("D, d", [(4, 4), (50, 4), (3, 1)])
 def test_frames_are_orthonormal(D, d):
     U = np.asarray(sampling.random_frame(KEY, D, d))
     assert U.shape == (D, d) and U.dtype == np.float32
@@ -37,7 +37,7 @@ def test_square_frames_follow_the_haar_law():
 
 def test_tall_frames_have_no_preferred_direction_or_sign():
     """Every column is uniform on the sphere: E u_i = 0, E u_i^2 = 1/D, E u_i^4 = 3 / (D (D + 2)), for every entry."""
-    U, D = frames(5, 2, 4000), 5
+    U = frames(D, D_SUB, 4000)
     for power, expected in ((1, 0), (2, 1 / D), (4, 3 / (D * (D + 2)))):
         values = U**power
         assert (np.abs(values.mean(0) - expected) < SE * values.std(0) / np.sqrt(4000)).all()
@@ -46,32 +46,32 @@ def test_tall_frames_have_no_preferred_direction_or_sign():
 
 
 def test_samples_are_codes_on_the_frame_plus_noise():
-    U = sampling.random_frame(KEY, 6, 2)
-    X, Z = sampling.subspace_sample(KEY, U, 50, 0.0)
-    assert X.shape == (6, 50) and Z.shape == (2, 50)
+    U = sampling.random_frame(KEY, D, D_SUB)
+    X, Z = sampling.subspace_sample(KEY, U, N, 0.0)
+    assert X.shape == (D, N) and Z.shape == (D_SUB, N)
     np.testing.assert_allclose(X, np.asarray(U, np.float64) @ np.asarray(Z, np.float64), atol=1e-6)
-    assert np.linalg.matrix_rank(X) == 2
-    noisy, same = sampling.subspace_sample(KEY, U, 50, 0.3)
+    assert np.linalg.matrix_rank(X) == D_SUB
+    noisy, same = sampling.subspace_sample(KEY, U, N, 0.3)
     np.testing.assert_array_equal(Z, same)  # the codes do not depend on the noise
-    np.testing.assert_allclose(noisy - X, (sampling.subspace_sample(KEY, U, 50, 0.6)[0] - X) / 2, atol=1e-6)
+    np.testing.assert_allclose(noisy - X, (sampling.subspace_sample(KEY, U, N, 0.6)[0] - X) / 2, atol=1e-6)
 
 
 def test_samples_have_the_covariance_of_the_model():
     """Cov x = U diag(S) U^T + sigma^2 I, codes and noise independent and Gaussian."""
-    N, S, sigma = 40_000, np.array([4, 0.25]), 0.5
-    U = np.asarray(sampling.random_frame(KEY, 5, 2), np.float64)
-    X, Z = (np.asarray(a, np.float64) for a in sampling.subspace_sample(KEY, U, N, sigma, S))
+    many, S, sigma = 40_000, np.array([4, 0.25]), 0.5
+    U = np.asarray(sampling.random_frame(KEY, D, D_SUB), np.float64)
+    X, Z = (np.asarray(a, np.float64) for a in sampling.subspace_sample(KEY, U, many, sigma, S))
     noise = (X - U @ Z) / sigma
     stacked = np.vstack([Z / np.sqrt(S)[:, None], noise])
-    assert np.abs(stacked @ stacked.T / N - np.eye(7)).max() < SE * np.sqrt(2 / N)
-    assert np.abs(X @ X.T / N - (U * S) @ U.T - sigma**2 * np.eye(5)).max() < SE * np.sqrt(2 / N) * (4 + sigma**2)
+    assert np.abs(stacked @ stacked.T / many - np.eye(7)).max() < SE * np.sqrt(2 / many)
+    assert np.abs(X @ X.T / many - (U * S) @ U.T - sigma**2 * np.eye(D)).max() < SE * np.sqrt(2 / many) * (4 + sigma**2)
     assert min(scipy.stats.kstest(row, "norm").pvalue for row in stacked) > 1e-3
-    unit = np.asarray(sampling.subspace_sample(KEY, U, N, sigma)[1])
-    assert np.abs(unit @ unit.T / N - np.eye(2)).max() < SE * np.sqrt(2 / N)
+    unit = np.asarray(sampling.subspace_sample(KEY, U, many, sigma)[1])
+    assert np.abs(unit @ unit.T / many - np.eye(2)).max() < SE * np.sqrt(2 / many)
 
 
 def test_noise_is_added_at_its_standard_deviation():
-    X = np.arange(12.0).reshape(3, 4)
+    X = np.arange(40_000.0).reshape(100, 400) / 1000
     np.testing.assert_array_equal(sampling.add_noise(KEY, X, 0), X.astype(np.float32))
     E = np.asarray(sampling.add_noise(KEY, np.zeros((100, 400)), 2.0)) / 2
     assert scipy.stats.kstest(E.ravel(), "norm").pvalue > 1e-3
@@ -79,45 +79,47 @@ def test_noise_is_added_at_its_standard_deviation():
 
 def test_the_key_decides_the_numbers():
     other, old = jax.random.key(1), jax.random.PRNGKey(0)
-    U = sampling.random_frame(KEY, 5, 2)
-    for draw in (lambda key: sampling.random_frame(key, 5, 2), lambda key: sampling.add_noise(key, np.ones((3, 4)), 1.0),
-                 lambda key: sampling.subspace_sample(key, U, 4, 1.0)[0]):
-        np.testing.assert_array_equal(draw(KEY), draw(KEY))
-        np.testing.assert_array_equal(draw(KEY), draw(old))
-        assert np.abs(draw(KEY) - draw(other)).max() > 0.1
+    U = sampling.random_frame(KEY, D, D_SUB)
+    for draw in (lambda key: sampling.random_frame(key, D, D_SUB), lambda key: sampling.add_noise(key, np.ones((D, N)), 1.0),
+                 lambda key: sampling.subspace_sample(key, U, N, 1.0)[0]):
+        first = np.asarray(draw(KEY))
+        np.testing.assert_array_equal(first, draw(KEY))
+        np.testing.assert_array_equal(first, draw(old))
+        assert np.abs(first - np.asarray(draw(other))).max() > 0.1
 
 
 def test_under_jit_and_vmap():
-    keys, U, sigmas = jax.random.split(KEY, 3), sampling.random_frame(KEY, 5, 2), jnp.array([0.1, 0.2, 0.3])
-    X, Z = jax.jit(jax.vmap(lambda key, sigma: sampling.subspace_sample(key, U, 4, sigma)))(keys, sigmas)
-    added = jax.jit(jax.vmap(lambda key, sigma: sampling.add_noise(key, jnp.ones((5, 4)), sigma)))(keys, sigmas)
+    keys, U, sigmas = jax.random.split(KEY, 3), sampling.random_frame(KEY, D, D_SUB), np.array([0.1, 0.2, 0.3])
+
+    def all_three(key, sigma):
+        return sampling.subspace_sample(key, U, N, sigma), sampling.add_noise(key, np.ones((D, N)), sigma), \
+            sampling.random_frame(key, D, D_SUB)
+
+    together = jax.jit(jax.vmap(all_three))(keys, sigmas)
+    one_by_one = [all_three(keys[i], sigmas[i]) for i in range(3)]
     for i in range(3):
-        one = sampling.subspace_sample(keys[i], U, 4, sigmas[i])
-        np.testing.assert_allclose(X[i], one[0], atol=1e-6)
-        np.testing.assert_allclose(Z[i], one[1], atol=1e-6)
-        np.testing.assert_allclose(added[i], sampling.add_noise(keys[i], np.ones((5, 4)), sigmas[i]), atol=1e-6)
-    np.testing.assert_allclose(frames(5, 2, 3)[1], sampling.random_frame(jax.random.split(KEY, 3)[1], 5, 2), atol=1e-6)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a[i], b, atol=1e-6), together, one_by_one[i])
 
 
 def test_gradient_with_respect_to_the_noise_level_is_the_noise():
-    U, X = sampling.random_frame(KEY, 5, 2), np.ones((5, 3), np.float32)
-    slope = jax.jacfwd(lambda sigma: sampling.add_noise(KEY, X, sigma))(0.7)
-    np.testing.assert_allclose(slope, (sampling.add_noise(KEY, X, 0.7) - X) / 0.7, atol=1e-6)
-    slope = jax.jacfwd(lambda sigma: sampling.subspace_sample(KEY, U, 3, sigma)[0])(0.7)
-    unit, none = (sampling.subspace_sample(KEY, U, 3, sigma)[0] for sigma in (1.0, 0.0))
+    U = np.eye(D, D_SUB)
+    slope = jax.jit(jax.jacfwd(lambda sigma: sampling.subspace_sample(KEY, U, N, sigma)[0]))(0.7)
+    unit, none = (np.asarray(sampling.subspace_sample(KEY, U, N, sigma)[0]) for sigma in (1.0, 0.0))
     np.testing.assert_allclose(slope, unit - none, atol=1e-6)
 
 
 def test_types_follow_the_arguments():
-    U = np.eye(4, 2)
-    assert sampling.subspace_sample(KEY, U, 3, 1)[0].dtype == jnp.float32
-    assert sampling.add_noise(KEY, np.ones((2, 2), int), 1).dtype == jnp.float32
+    def types(f):  # nothing is compiled
+        return {leaf.dtype.name for leaf in jax.tree.leaves(jax.eval_shape(f))}
+
+    U, single = np.eye(4, 2), np.eye(4, 2, dtype=np.float32)
+    assert types(lambda: (sampling.random_frame(KEY, 4, 2), sampling.subspace_sample(KEY, U, 3, 1))) == {"float32"}
+    assert types(lambda: sampling.add_noise(KEY, np.ones((2, 2), int), 1)) == {"float32"}
     with jax.enable_x64(True):
-        assert sampling.random_frame(KEY, 4, 2).dtype == jnp.float64
-        assert all(a.dtype == jnp.float64 for a in sampling.subspace_sample(KEY, U, 3, 0.5, np.array([1.0, 2])))
-        assert all(a.dtype == jnp.float32 for a in sampling.subspace_sample(KEY, U.astype(np.float32), 3, np.float64(0.5)))
-        assert sampling.add_noise(KEY, U, 0.5).dtype == jnp.float64
-        assert sampling.add_noise(KEY, U.astype(np.float32), 0.5).dtype == jnp.float32
+        assert types(lambda: (sampling.random_frame(KEY, 4, 2), sampling.add_noise(KEY, U, 0.5))) == {"float64"}
+        assert types(lambda: sampling.subspace_sample(KEY, U, 3, 0.5, np.array([1.0, 2]))) == {"float64"}
+        assert types(lambda: sampling.subspace_sample(KEY, single, 3, np.float64(0.5))) == {"float32"}
+        assert types(lambda: sampling.add_noise(KEY, single, np.float64(0.5))) == {"float32"}
 
 
 REFUSED = [
