@@ -71,7 +71,7 @@ def test_pca_of_few_long_samples():
     samples = np.ascontiguousarray(X.T)
     times = medians(ours=lambda: subspace.pca(X, 10), auto=lambda: PCA(10).fit(samples).components_)
     print(f"\n20,000 x 50: ours {times['ours'][1] * 1e3:.1f} ms, scikit-learn {times['auto'][1] * 1e3:.1f} ms")
-    assert times["ours"][1] <= 1.1 * times["auto"][1]  # medians of one run differ by so much on a shared machine
+    assert times["ours"][1] <= times["auto"][1]
 
 
 MEMORY = """
