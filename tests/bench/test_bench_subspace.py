@@ -60,7 +60,7 @@ def test_pca_is_not_slower_than_scikit_learn(name):
     for side, (first, median) in times.items():
         print(f"  {side:16s} first {first * 1e3:6.0f} ms  median {median * 1e3:6.1f} ms  {median / times['ours'][1]:5.2f} of ours"
               f"  largest relative error of an eigenvalue {errors[side]:.1e}")
-    assert times["ours"][1] <= 1.1 * times["auto"][1]  # medians of one run differ by so much on a shared machine
+    assert times["ours"][1] <= times["auto"][1]
     assert errors["ours"] <= min(errors["auto"], 1e-5)
 
 
