@@ -12,7 +12,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from book_utils.validate import frame, integer, matrix, nonnegative, random_key
+from book_utils.validate import distribution, fraction, frame, frames, integer, matrix, nonnegative, random_key
 
 
 def random_frame(key: jax.Array, D: int, d: int) -> jax.Array:
@@ -55,3 +55,41 @@ def add_noise(key: jax.Array, X: jax.Array, sigma: float) -> jax.Array:
 @jax.jit
 def _add_noise(key, X, sigma):
     return X + sigma * jax.random.normal(key, X.shape, X.dtype)
+
+
+def bernoulli_gaussian(key: jax.Array, theta: jax.Array | float, D: int, N: int) -> jax.Array:
+    """Sparse codes Z (D, N) of independent entries b g with P(b = 1) = theta, else b = 0, and g ~ N(0, 1 / theta).
+
+    0 < theta <= 1. Every entry has mean 0, variance 1, E z^4 = 3 / theta and kurtosis 3 (1 - theta) / theta: 0 for theta = 1,
+    where the entries are Gaussian. Book: eq:ica-model-ch2."""
+    key, theta = random_key(key), fraction(theta, "theta")
+    return _bernoulli_gaussian(key, theta, integer(D, "D", 1), integer(N, "N", 1))
+
+
+@functools.partial(jax.jit, static_argnames=("D", "N"))
+def _bernoulli_gaussian(key, theta, D, N):
+    for_mask, for_values = jax.random.split(key)
+    return jnp.where(jax.random.bernoulli(for_mask, theta, (D, N)), jax.random.normal(for_values, (D, N)) / jnp.sqrt(theta), 0)
+
+
+def mixture_sample(
+    key: jax.Array, Us: jax.Array, pi: jax.Array, N: int, sigma: jax.Array | float
+) -> tuple[jax.Array, jax.Array]:
+    """N samples near a union of subspaces: X (D, N), and the number from 0 to K - 1 of each sample's subspace, labels (N,).
+
+    A sample is U_k z + sigma e with probability pi_k, z ~ N(0, I) and e ~ N(0, I). Us (K, D, d): orthonormal bases; pi (K,) >= 0,
+    adding up to 1; sigma >= 0. Book: eq:mixture-of-subspaces-statistical."""
+    key, Us = random_key(key), frames(Us, "Us", "(K, D, d)")
+    pi = distribution(pi, "pi", "(K,)", K=Us.shape[0])
+    return _mixture_sample(key, Us, pi, integer(N, "N", 1), nonnegative(sigma, "sigma"))
+
+
+@functools.partial(jax.jit, static_argnames="N")
+def _mixture_sample(key, Us, pi, N, sigma):
+    K, D, d = Us.shape
+    for_labels, for_codes, for_noise = jax.random.split(key, 3)
+    labels = jax.random.categorical(for_labels, jnp.log(pi), shape=(N,))
+    Z = jax.random.normal(for_codes, (d, N), Us.dtype)
+    lifted = jnp.where(labels == jnp.arange(K)[:, None, None], Z, 0).reshape(K * d, N)  # one block of K is not zero
+    X = jnp.matmul(Us.transpose(1, 0, 2).reshape(D, K * d), lifted, precision="highest")
+    return X + sigma * jax.random.normal(for_noise, (D, N), Us.dtype), labels

@@ -20,22 +20,12 @@ import jax.scipy.linalg
 import numpy as np
 from jax import lax
 
+from book_utils.compile import compiled
 from book_utils.validate import boolean, frame, integer, is_concrete, matrix, nonnegative, same_type, start, vector
 
 GRAM_GOOD = 1e-2  # smallest lambda_d / lambda_1 at which the float32 Gram matrix alone keeps the accuracy that `pca` promises
 GRAM_SAFE = 1e-3  # smallest lambda_d / lambda_1 at which float32 eigenvectors of the Gram matrix are good enough to start from
 RIDGE = 1e-6  # beside U^T U <= I: keeps a column with fewer than r observed entries solvable in float32
-
-
-def _compiled(*static: str):
-    """jax.jit, with matrix products at full precision on every device (left alone, a GPU rounds their factors to 10 bits)."""
-    def decorate(f):
-        @functools.wraps(f)
-        def precise(*args):
-            with jax.default_matmul_precision("highest"):
-                return f(*args)
-        return jax.jit(precise, static_argnames=static)
-    return decorate
 
 
 def pca(X: jax.Array, d: int) -> tuple[jax.Array, jax.Array]:
@@ -51,7 +41,7 @@ def pca(X: jax.Array, d: int) -> tuple[jax.Array, jax.Array]:
     return _pca(X, integer(d, "d", 1, min(X.shape), "min(D, N)"))
 
 
-@_compiled("d")
+@compiled("d")
 def _pca(X, d):
     D, N = X.shape
     eigenvalues, W = jnp.linalg.eigh(X @ X.T if D <= N else X.T @ X)  # ascending, of the smaller Gram matrix
@@ -84,7 +74,7 @@ def project(U: jax.Array, X: jax.Array) -> jax.Array:
     return _project(U, matrix(X, "X", "(D, N)", D=U.shape[0]))
 
 
-@_compiled()
+@compiled()
 def _project(U, X):
     return U @ (U.T @ X)
 
@@ -98,7 +88,7 @@ def subspace_distance(U: jax.Array, V: jax.Array) -> jax.Array:
     return _subspace_distance(U, frame(V, "V", "(D, d)", D=U.shape[0], d=U.shape[1]))
 
 
-@_compiled()
+@compiled()
 def _subspace_distance(U, V):
     return jnp.minimum(jnp.linalg.norm(V - U @ (U.T @ V), ord=2), 1)
 
@@ -114,7 +104,7 @@ def power_iteration(X: jax.Array, v: jax.Array, T: int) -> tuple[jax.Array, jax.
     return _power_iteration(*same_type(X, v), integer(T, "T", 1))
 
 
-@_compiled("T")
+@compiled("T")
 def _power_iteration(X, v, T):
     N = X.shape[1]
 
@@ -146,7 +136,7 @@ def orthogonal_iteration(V: jax.Array, X: jax.Array, T: int) -> tuple[jax.Array,
     return _orthogonal_iteration(*same_type(V, X), integer(T, "T", 1))
 
 
-@_compiled("T")
+@compiled("T")
 def _orthogonal_iteration(V, X, T):
     N = X.shape[1]
 
@@ -177,7 +167,7 @@ def oja(X: jax.Array, u: jax.Array, gamma: jax.Array | float) -> tuple[jax.Array
     return _oja(X, u, jnp.broadcast_to(jnp.asarray(gamma, X.dtype), X.shape[1:]))
 
 
-@_compiled()
+@compiled()
 def _oja(X, u, gamma):
     def step(u, sample):
         x, gain = sample
@@ -207,7 +197,7 @@ def ppca(X: jax.Array, d: int) -> PPCA:
     return _ppca(X, integer(d, "d", 1, min(X.shape[0] - 1, X.shape[1]), "min(D - 1, N)"))
 
 
-@_compiled("d")
+@compiled("d")
 def _ppca(X, d):
     D, N = X.shape
     U, eigenvalues = _pca(X, d)
@@ -225,7 +215,7 @@ def wiener(U: jax.Array, X: jax.Array, S: jax.Array, sigma: jax.Array | float) -
     return _wiener(U, X, nonnegative(S, "S", "(d,)", d=U.shape[1]), nonnegative(sigma, "sigma"))
 
 
-@_compiled()
+@compiled()
 def _wiener(U, X, S, sigma):
     gain = jnp.where(S > 0, S / jnp.where(S > 0, S + sigma**2, 1), 0)
     return U @ (gain[:, None] * (U.T @ X))
@@ -262,7 +252,7 @@ def als_complete(Y: jax.Array, mask: jax.Array, r: int, T: int) -> jax.Array:
 _solve_positive = functools.partial(jax.scipy.linalg.solve, assume_a="pos")
 
 
-@_compiled("r", "T")
+@compiled("r", "T")
 def _als_complete(Y, mask, r, T):
     Y = jnp.where(mask, Y, 0)
     seen = mask.astype(Y.dtype)

@@ -17,6 +17,12 @@ import numpy as np
 FRAME_TOLERANCE = 1e-3  # on the entries of U^T U - I: far above float32 rounding, far below a forgotten normalisation
 
 
+def numbers(value, name: str) -> jax.Array:
+    """Real finite numbers of any shape, not empty."""
+    x = _array(value, name)
+    return _real(x, name, f"({', '.join(f'n{i + 1}' for i in range(x.ndim))})", True, {})
+
+
 def matrix(value, name: str, shape: str = "(D, N)", *, finite: bool = True, **sizes: int) -> jax.Array:
     """A real matrix of that shape, nowhere empty; with finite=False infinities and NaN may stand in it."""
     return _real(value, name, shape, finite, sizes)
@@ -30,6 +36,14 @@ def vector(value, name: str, shape: str = "(D,)", *, nonzero: bool = False, **si
     return x
 
 
+def unit(value, name: str, shape: str = "(D,)", **sizes: int) -> jax.Array:
+    """A vector of length 1."""
+    u = vector(value, name, shape, **sizes)
+    if is_concrete(u) and not abs((length := np.linalg.norm(np.asarray(u, np.float64))) - 1) < FRAME_TOLERANCE:
+        raise ValueError(f"{name}: got a vector of length {length:.3g}, want {shape} of length 1")
+    return u
+
+
 def frame(value, name: str, shape: str = "(D, d)", **sizes: int) -> jax.Array:
     """A matrix with orthonormal columns, so with at most as many columns as rows."""
     U = matrix(value, name, shape, **sizes)
@@ -41,6 +55,27 @@ def frame(value, name: str, shape: str = "(D, d)", **sizes: int) -> jax.Array:
         if not off < FRAME_TOLERANCE:
             raise ValueError(f"{name}: got columns with {name}^T {name} off the identity by {off:.2g}, want orthonormal columns")
     return U
+
+
+def frames(value, name: str, shape: str = "(K, D, d)", **sizes: int) -> jax.Array:
+    """A stack of matrices with orthonormal columns."""
+    Us = _real(value, name, shape, True, sizes)
+    if Us.shape[2] > Us.shape[1]:
+        raise ValueError(f"{name}: got shape {Us.shape}, want {shape} with no more columns than rows")
+    for k in range(Us.shape[0] if is_concrete(Us) else 0):
+        frame(Us[k], f"{name}[{k}]", "(D, d)")
+    return Us
+
+
+def skew(value, name: str, shape: str = "(D, D)", **sizes: int) -> jax.Array:
+    """A matrix that is minus its transpose."""
+    A = matrix(value, name, shape, **sizes)
+    if is_concrete(A):
+        numbers = np.asarray(A)
+        off, size = np.abs(numbers + numbers.T).max(), np.abs(numbers).max()
+        if off > FRAME_TOLERANCE * size:
+            raise ValueError(f"{name}: got {name} + {name}^T with entries up to {off:.2g}, want a skew-symmetric matrix")
+    return A
 
 
 def start(value, name: str, shape: str = "(D, d)", **sizes: int) -> jax.Array:
@@ -63,12 +98,28 @@ def boolean(value, name: str, shape: str = "(D, N)", **sizes: int) -> jax.Array:
     return jnp.asarray(m)
 
 
+def fraction(value, name: str) -> jax.Array | float:
+    """A number in (0, 1]; a plain number stays one and so takes the type of the arrays it meets."""
+    x = _real(value, name, "()", True, {})
+    if is_concrete(x) and not 0 < x <= 1:
+        raise ValueError(f"{name}: got {float(x):.3g}, want a number in (0, 1]")
+    return x if isinstance(value, jax.Array) else float(value)
+
+
 def nonnegative(value, name: str, shape: str = "()", **sizes: int) -> jax.Array | float:
     """A finite number >= 0, or an array of them; a plain number stays one and so takes the type of the arrays it meets."""
     x = _real(value, name, shape, True, sizes)
     if is_concrete(x) and np.any(np.asarray(x) < 0):
         raise ValueError(f"{name}: got {np.asarray(x).min():.3g}, want numbers that are not negative")
     return x if shape != "()" or isinstance(value, jax.Array) else float(value)
+
+
+def distribution(value, name: str, shape: str = "(K,)", **sizes: int) -> jax.Array:
+    """Numbers >= 0 that add up to 1."""
+    p = nonnegative(value, name, shape, **sizes)
+    if is_concrete(p) and not abs((total := np.asarray(p).sum()) - 1) < FRAME_TOLERANCE:
+        raise ValueError(f"{name}: got numbers that add up to {total:.3g}, want numbers that add up to 1")
+    return p
 
 
 def integer(value, name: str, low: int, high: int | None = None, limit: str = "") -> int:
@@ -138,7 +189,8 @@ def _array(value, name: str) -> jax.Array | np.ndarray:
 
 def _check_shape(came: tuple[int, ...], name: str, shape: str, sizes: dict[str, int]) -> None:
     letters = [letter.strip() for letter in shape.strip("()").split(",") if letter.strip()]
-    fits = len(came) == len(letters) and all(size == sizes.get(letter, size) for letter, size in zip(letters, came))
+    wanted = dict(zip(letters, came)) | sizes  # of a letter that stands twice, the last size is wanted of both
+    fits = len(came) == len(letters) and all(size == wanted[letter] for letter, size in zip(letters, came))
     if not fits:
         known = " and ".join(f"{letter} = {sizes[letter]}" for letter in letters if letter in sizes)
         raise ValueError(f"{name}: got shape {came}, want {shape}{' with ' + known if known else ''}")

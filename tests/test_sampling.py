@@ -77,11 +77,69 @@ def test_noise_is_added_at_its_standard_deviation():
     assert scipy.stats.kstest(E.ravel(), "norm").pvalue > 1e-3
 
 
+@pytest.mark.parametrize("theta", [0.1, 0.5, 1.0])
+def test_sparse_codes_have_their_moments(theta):
+    """Mean 0, variance 1, E z^4 = 3 / theta, a share theta that is not zero, and those normal; entries independent."""
+    many = 100_000
+    Z = np.asarray(sampling.bernoulli_gaussian(KEY, theta, D, many), np.float64)
+    assert Z.shape == (D, many)
+    for values, expected in ((Z != 0, theta), (Z, 0), (Z**2, 1), (Z**4, 3 / theta), (Z[:-1] * Z[1:], 0),
+                             (Z[:-1] ** 2 * Z[1:] ** 2, 1), (Z[:, :-1] ** 2 * Z[:, 1:] ** 2, 1)):
+        assert (np.abs(values.mean(1) - expected) <= SE * values.std(1) / np.sqrt(many)).all()
+    assert min(scipy.stats.kstest(row[row != 0] * np.sqrt(theta), "norm").pvalue for row in Z) > 1e-3
+
+
+def planes(K):
+    return np.stack([sampling.random_frame(key, D, D_SUB) for key in jax.random.split(KEY, K)])
+
+
+def test_mixture_samples_lie_on_their_subspaces():
+    Us = planes(3)
+    X, labels = sampling.mixture_sample(KEY, Us, [0.5, 0, 0.5], N, 0)
+    assert X.shape == (D, N) and labels.shape == (N,) and set(np.asarray(labels).tolist()) == {0, 2}
+    for k in (0, 2):
+        mine = np.asarray(X)[:, labels == k]
+        np.testing.assert_allclose(Us[k] @ (Us[k].T @ mine), mine, atol=2e-6)
+        assert np.linalg.matrix_rank(mine) == D_SUB
+    noisy, same = sampling.mixture_sample(KEY, Us, [0.5, 0, 0.5], N, 0.3)
+    np.testing.assert_array_equal(labels, same)  # neither labels nor codes depend on the noise
+    np.testing.assert_allclose(noisy - X, (sampling.mixture_sample(KEY, Us, [0.5, 0, 0.5], N, 0.6)[0] - X) / 2, atol=1e-6)
+
+
+def test_mixture_samples_have_the_moments_of_the_model():
+    """Second moment sum_k pi_k U_k U_k^T + sigma^2 I - and labels, codes and noise independent."""
+    many, Us, pi, sigma = 60_000, planes(3), np.array([0.2, 0.3, 0.5]), 0.5
+    X, labels = (np.asarray(a) for a in sampling.mixture_sample(KEY, Us, pi, many, sigma))
+    counts = np.bincount(labels, minlength=3)
+    assert scipy.stats.chisquare(counts, many * pi).pvalue > 1e-3
+    assert scipy.stats.chisquare(np.bincount(3 * labels[:-1] + labels[1:]), (many - 1) * np.outer(pi, pi).ravel()).pvalue > 1e-3
+    X = X.astype(np.float64)
+    second_moment = np.einsum("k,kij,klj->il", pi, Us, Us) + sigma**2 * np.eye(D)
+    products = X[:, None] * X[None]
+    assert (np.abs(products.mean(2) - second_moment) < SE * products.std(2) / np.sqrt(many)).all()
+    for k in range(3):
+        U = Us[k].astype(np.float64)
+        mine = np.linalg.solve(np.linalg.cholesky(U @ U.T + sigma**2 * np.eye(D)), X[:, labels == k])
+        assert np.abs(mine @ mine.T / counts[k] - np.eye(D)).max() < SE * np.sqrt(2 / counts[k])
+        assert min(scipy.stats.kstest(row, "norm").pvalue for row in mine) > 1e-3
+
+
+def test_a_mixture_is_no_superposition():
+    """Two axes of the plane, each half of the time: covariance I / 2, and kurtosis 3 / 2 - 3 / 4 where a Gaussian has 0."""
+    many = 200_000
+    x = np.asarray(sampling.mixture_sample(KEY, [[[1], [0]], [[0], [1]]], [0.5, 0.5], many, 0)[0], np.float64)
+    assert ((x == 0).sum(0) == 1).all()
+    for power, expected in ((2, 0.5), (4, 1.5)):
+        values = x**power
+        assert (np.abs(values.mean(1) - expected) < SE * values.std(1) / np.sqrt(many)).all()
+
+
 def test_the_key_decides_the_numbers():
     other, old = jax.random.key(1), jax.random.PRNGKey(0)
     U = sampling.random_frame(KEY, D, D_SUB)
     for draw in (lambda key: sampling.random_frame(key, D, D_SUB), lambda key: sampling.add_noise(key, np.ones((D, N)), 1.0),
-                 lambda key: sampling.subspace_sample(key, U, N, 1.0)[0]):
+                 lambda key: sampling.subspace_sample(key, U, N, 1.0)[0], lambda key: sampling.bernoulli_gaussian(key, 0.5, D, N),
+                 lambda key: sampling.mixture_sample(key, U[None], [1], N, 0.5)[0]):
         first = np.asarray(draw(KEY))
         np.testing.assert_array_equal(first, draw(KEY))
         np.testing.assert_array_equal(first, draw(old))
@@ -91,12 +149,13 @@ def test_the_key_decides_the_numbers():
 def test_under_jit_and_vmap():
     keys, U, sigmas = jax.random.split(KEY, 3), sampling.random_frame(KEY, D, D_SUB), np.array([0.1, 0.2, 0.3])
 
-    def all_three(key, sigma):
+    def all_five(key, sigma):
         return sampling.subspace_sample(key, U, N, sigma), sampling.add_noise(key, np.ones((D, N)), sigma), \
-            sampling.random_frame(key, D, D_SUB)
+            sampling.random_frame(key, D, D_SUB), sampling.bernoulli_gaussian(key, sigma, D, N), \
+            sampling.mixture_sample(key, U[None], np.ones(1), N, sigma)
 
-    together = jax.jit(jax.vmap(all_three))(keys, sigmas)
-    one_by_one = [all_three(keys[i], sigmas[i]) for i in range(3)]
+    together = jax.jit(jax.vmap(all_five))(keys, sigmas)
+    one_by_one = [all_five(keys[i], sigmas[i]) for i in range(3)]
     for i in range(3):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a[i], b, atol=1e-6), together, one_by_one[i])
 
@@ -115,7 +174,12 @@ def test_types_follow_the_arguments():
     U, single = np.eye(4, 2), np.eye(4, 2, dtype=np.float32)
     assert types(lambda: (sampling.random_frame(KEY, 4, 2), sampling.subspace_sample(KEY, U, 3, 1))) == {"float32"}
     assert types(lambda: sampling.add_noise(KEY, np.ones((2, 2), int), 1)) == {"float32"}
+    assert types(lambda: sampling.bernoulli_gaussian(KEY, 0.5, 2, 3)) == {"float32"}
+    assert types(lambda: sampling.mixture_sample(KEY, U[None], [1], 3, 0)) == {"float32", "int32"}
     with jax.enable_x64(True):
+        assert types(lambda: sampling.bernoulli_gaussian(KEY, 0.5, 2, 3)) == {"float64"}
+        assert types(lambda: sampling.mixture_sample(KEY, U[None], [1.0], 3, 0)[0]) == {"float64"}
+        assert types(lambda: sampling.mixture_sample(KEY, single[None], [1.0], 3, np.float64(0.5))[0]) == {"float32"}
         assert types(lambda: (sampling.random_frame(KEY, 4, 2), sampling.add_noise(KEY, U, 0.5))) == {"float64"}
         assert types(lambda: sampling.subspace_sample(KEY, U, 3, 0.5, np.array([1.0, 2]))) == {"float64"}
         assert types(lambda: sampling.subspace_sample(KEY, single, 3, np.float64(0.5))) == {"float32"}
@@ -147,6 +211,23 @@ REFUSED = [
     (lambda: sampling.add_noise(KEY, [[np.nan]], 1), r"X: got nan at \[0, 0\]"),
     (lambda: sampling.add_noise(KEY, np.ones((2, 2)), np.ones(2)), r"sigma: got shape \(2,\), want \(\)"),
     (lambda: sampling.add_noise(7, np.ones((2, 2)), 1), r"key: got 7"),
+    (lambda: sampling.bernoulli_gaussian(0, 0.5, 2, 3), r"key: got 0, want one random key"),
+    (lambda: sampling.bernoulli_gaussian(KEY, 0, 2, 3), r"theta: got 0, want a number in \(0, 1\]"),
+    (lambda: sampling.bernoulli_gaussian(KEY, -0.1, 2, 3), r"theta: got -0.1, want a number in \(0, 1\]"),
+    (lambda: sampling.bernoulli_gaussian(KEY, 1.5, 2, 3), r"theta: got 1.5, want a number in \(0, 1\]"),
+    (lambda: sampling.bernoulli_gaussian(KEY, np.nan, 2, 3), r"theta: got nan at \[\]"),
+    (lambda: sampling.bernoulli_gaussian(KEY, [0.5, 0.5], 2, 3), r"theta: got shape \(2,\), want \(\)"),
+    (lambda: sampling.bernoulli_gaussian(KEY, 0.5, 0, 3), r"D: got 0, want an integer >= 1"),
+    (lambda: sampling.bernoulli_gaussian(KEY, 0.5, 2, 3.0), r"N: got 3.0, want an integer >= 1"),
+    (lambda: sampling.mixture_sample(1, np.eye(3)[None], [1], 3, 0), r"key: got 1"),
+    (lambda: sampling.mixture_sample(KEY, np.eye(3), [1], 3, 0), r"Us: got shape \(3, 3\), want \(K, D, d\)"),
+    (lambda: sampling.mixture_sample(KEY, np.ones((2, 3, 4)), [1, 0], 3, 0), r"Us: got shape .* no more columns than rows"),
+    (lambda: sampling.mixture_sample(KEY, [np.eye(3), np.ones((3, 3))], [1, 0], 3, 0), r"Us\[1\]: got columns with .* off"),
+    (lambda: sampling.mixture_sample(KEY, np.eye(3)[None], [0.5, 0.5], 3, 0), r"pi: got shape \(2,\), want \(K,\) with K = 1"),
+    (lambda: sampling.mixture_sample(KEY, np.eye(3)[None], [0.5], 3, 0), r"pi: got numbers that add up to 0.5, want"),
+    (lambda: sampling.mixture_sample(KEY, [np.eye(3)] * 2, [2, -1], 3, 0), r"pi: got -1, want numbers that are not negative"),
+    (lambda: sampling.mixture_sample(KEY, np.eye(3)[None], [1], 0, 0), r"N: got 0, want an integer >= 1"),
+    (lambda: sampling.mixture_sample(KEY, np.eye(3)[None], [1], 3, -1), r"sigma: got -1, want numbers that are not negative"),
 ]
 
 
