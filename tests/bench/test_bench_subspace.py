@@ -8,7 +8,6 @@ compilation, is printed apart. Times of different runs are not to be compared, r
 
 import subprocess
 import sys
-import time
 
 import jax
 import numpy as np
@@ -17,23 +16,7 @@ from sklearn.decomposition import PCA
 
 from book_utils import data, subspace
 
-REPEATS = 9
-
-
-def seconds(f):
-    start = time.perf_counter()
-    result = jax.block_until_ready(f())
-    return time.perf_counter() - start, result
-
-
-def medians(**sides):
-    """{name: (first call, median of the later ones)} in seconds, the sides taking turns."""
-    first = {name: seconds(f)[0] for name, f in sides.items()}
-    later = {name: [] for name in sides}
-    for _ in range(REPEATS):
-        for name, f in sides.items():
-            later[name].append(seconds(f)[0])
-    return {name: (first[name], float(np.median(later[name]))) for name in sides}
+from timing import medians
 
 
 def decaying(D, N):
@@ -51,7 +34,7 @@ def test_pca_is_not_slower_than_scikit_learn(name):
     exact = np.linalg.eigvalsh(X.astype(np.float64) @ X.T.astype(np.float64) / N)[::-1][:d]
     solvers = ("auto", "covariance_eigh", "full")
     stored = jax.block_until_ready(jax.numpy.asarray(X))
-    times = medians(ours=lambda: subspace.pca(stored, d),
+    times = medians(9, ours=lambda: subspace.pca(stored, d),
                     **{s: lambda s=s: PCA(d, svd_solver=s, random_state=0).fit(samples).components_ for s in solvers})
     errors = {s: PCA(d, svd_solver=s, random_state=0).fit(samples).explained_variance_ * (N - 1) / N for s in solvers}
     errors["ours"] = np.asarray(subspace.pca(X, d)[1])
@@ -69,7 +52,7 @@ def test_pca_of_few_long_samples():
     X = np.random.default_rng(0).normal(size=(20_000, 50)).astype(np.float32)
     X -= X.mean(1, keepdims=True)
     samples = np.ascontiguousarray(X.T)
-    times = medians(ours=lambda: subspace.pca(X, 10), auto=lambda: PCA(10).fit(samples).components_)
+    times = medians(9, ours=lambda: subspace.pca(X, 10), auto=lambda: PCA(10).fit(samples).components_)
     print(f"\n20,000 x 50: ours {times['ours'][1] * 1e3:.1f} ms, scikit-learn {times['auto'][1] * 1e3:.1f} ms")
     assert times["ours"][1] <= times["auto"][1]
 
@@ -123,7 +106,7 @@ def test_power_iteration_costs_two_products_a_step():
             w = w / np.linalg.norm(w)
         return w
 
-    times = medians(ours=lambda: subspace.power_iteration(X, v, 100), numpy=in_numpy)
+    times = medians(9, ours=lambda: subspace.power_iteration(X, v, 100), numpy=in_numpy)
     print("\npower iteration, 100 steps on 784 x 5,000")
     for side, (first, median) in times.items():
         print(f"  {side:16s} first {first * 1e3:6.0f} ms  median {median * 1e3:6.1f} ms")
@@ -132,5 +115,5 @@ def test_power_iteration_costs_two_products_a_step():
 def test_oja_in_one_sweep():
     """100,000 samples in D = 5: compilation, then microseconds a sample."""
     X = np.random.default_rng(0).normal(size=(5, 100_000)).astype(np.float32)
-    first, median = medians(ours=lambda: subspace.oja(X, np.ones(5), 0.01))["ours"]
+    first, median = medians(9, ours=lambda: subspace.oja(X, np.ones(5), 0.01))["ours"]
     print(f"\nOja: first {first * 1e3:.0f} ms, median {median * 1e3:.1f} ms, {median / 1e5 * 1e6:.2f} us a sample")
