@@ -247,8 +247,9 @@ def test_update_says_what_became_of_everything(book, toy):
 def test_build_and_export_are_the_builders(book, tmp_path, monkeypatch):
     from book_utils.course import build
 
-    monkeypatch.setattr(build, "build", lambda keys, check: [f"{keys} {check}"])
-    assert book("build", "--check") == (1, "[] True\n", "") and book("build", "ch99") == (0, "['ch99'] False\n", "")
+    monkeypatch.setattr(build, "build", lambda keys, check, long: [f"{keys} {check} {long}"])
+    assert book("build", "--check") == (1, "[] True False\n", "")
+    assert book("build", "ch99", "--long") == (0, "['ch99'] False True\n", "")
     status, out, err = book("export", "ch99", "--to", "py", "--out", "toy.py")
     assert (status, out, err) == (0, "toy.py\n", "")
     assert '@exercise("ch99.encode")' in (tmp_path / "toy.py").read_text()

@@ -78,7 +78,7 @@ def test_letters_mean_one_thing_in_one_order(chapter):
         shapes = {name: stub.shapes.get(name, "key") for name in stub.arguments}  # what has no shape is a random key
         assert shapes.keys() <= letters.keys(), stub.name
         if stub.kind == "exercise":
-            assert shapes == {name: letters[name][0] for name in shapes}, stub.name
+            assert all(shapes[name] in letters[name][0].split(" or ") for name in shapes), stub.name
         assert stub.arguments == [letter for letter in letters if letter in shapes], stub.name
 
 

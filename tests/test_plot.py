@@ -69,7 +69,7 @@ def test_a_figure_is_one_png_and_its_words_beneath(outputs):
     assert metadata == {"image/png": {"alt": ALT, "width": 400}}
     assert caption.keys() == {"text/html"} and SHOWN in caption["text/html"] and "base64" not in caption["text/html"]
     pixels = picture(image)
-    assert pixels.shape == (300, 600, 4) and (pixels[..., 3] == 255).all() and (pixels[0, 0] == 255).all()
+    assert pixels.shape == (2 * plot.DPI, 4 * plot.DPI, 4) and (pixels[..., 3] == 255).all() and (pixels[0, 0] == 255).all()
 
 
 @pytest.mark.parametrize("alt", ["", "   ", "a figure", None, 3])
@@ -289,7 +289,7 @@ def test_outputs_in_a_kernel(executed):
     image, caption = executed.cells[1].outputs
     assert image.output_type == caption.output_type == "display_data"
     assert image.data["text/plain"] == f"Figure: {ALT}" and image.metadata["image/png"].alt == ALT
-    assert picture(image.data).shape == (300, 750, 4)
+    assert picture(image.data).shape == (2 * plot.DPI, 5 * plot.DPI, 4)
     assert caption.data == {"text/html": f'<p style="margin:0;max-width:45em;font-size:90%">{SHOWN}</p>'}
     stream, = executed.cells[2].outputs
     assert stream.name == "stdout" and stream.text == "angle = 0.123\nsteps = 3\ndefect = 0 (within 1e-5)\n"

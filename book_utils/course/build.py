@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from book_utils.course import catalog, environment, workspace
+from book_utils.course import catalog, environment, measure, workspace
 from book_utils.course.audit import audit
 from book_utils.course.catalog import Chapter
 from book_utils.course.cite import resolve
@@ -25,8 +25,10 @@ PARTS = ("source", "metadata", "outputs", "execution_count")  # of a cell
 _IMAGE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=\s]+")
 
 
-def build(keys: Iterable[str] = (), check: bool = False) -> list[str]:
+def build(keys: Iterable[str] = (), check: bool = False, long: bool = False) -> list[str]:
     """Make the notebooks of the chapters called `keys` (all of them if none is named), the errata page and environment.yml.
+
+    With `long`, first run the long experiments whose stored results are missing or stale (see `measure`); without, these raise.
 
     A stored notebook whose text is what a fresh run gives is kept as it is, images included: their bytes differ from
     machine to machine; to draw them anew, delete the file first. Returns a sentence for each file that changed; with `check`,
@@ -37,7 +39,10 @@ def build(keys: Iterable[str] = (), check: bool = False) -> list[str]:
     if root is None:
         raise CourseError("Notebooks are built in a clone of the repository, not from the installed package.")
     chosen = [catalog.chapter(key) for key in keys] or catalog.chapters()
-    changes = [renew(chapter, root / "notebooks" / chapter.notebook, check) for chapter in chosen]
+    changes = [sentence for chapter in chosen if long for sentence in measure.renew(chapter)]
+    for chapter in chosen:
+        measure.fresh(chapter)
+    changes += [renew(chapter, root / "notebooks" / chapter.notebook, check) for chapter in chosen]
     changes.append(_renew_page(root / "notebooks" / "errata.md", errata(catalog.chapters()), check))
     changes.append(_renew_page(root / "environment.yml", environment.text(root / "pyproject.toml"), check))
     return [change for change in changes if change]

@@ -19,6 +19,7 @@ _ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help=f"{_NAMED}.
 _Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser, or print the address only.")]
 _Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where to listen; the first free port from 8888 if not given.")]
 _Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if something would change.")]
+_Long = Annotated[bool, typer.Option("--long", help="First run the long experiments whose stored results are missing or stale.")]
 _To = Annotated[str, typer.Option(help="html: one page to read anywhere; py: a script of cells.")]
 _Out = Annotated[Path | None, typer.Option(help="The file to write; named after the chapter if not given.")]
 _MaybeChapter = Annotated[str | None, typer.Argument(metavar="[CHAPTER]", help=f"{_NAMED}; all if none is named.")]
@@ -226,11 +227,11 @@ def doctor() -> None:
 
 
 @app.command()
-def build(chapter: _MaybeChapter = None, check: _Check = False) -> None:
+def build(chapter: _MaybeChapter = None, check: _Check = False, long: _Long = False) -> None:
     """For authors: make notebooks/ from chapters/."""
     from book_utils.course.build import build
 
-    changes = build([chapter] if chapter is not None else [], check)
+    changes = build([chapter] if chapter is not None else [], check, long)
     for sentence in changes or ["Everything is as built."]:
         print(sentence)
     raise typer.Exit(1 if check and changes else 0)

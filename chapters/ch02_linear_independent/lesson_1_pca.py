@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from book_utils import data, plot, sampling, subspace
-from book_utils.course import derivation, exercise, hint, lesson, show, solution, todo, yours
+from book_utils import data, independent, manifold, plot, sampling, sparse, subspace
+from book_utils.course import derivation, exercise, hint, lesson, measured, show, solution, todo, yours
 from book_utils.explore import explore
 from book_utils.plot import figure
 from book_utils.transform import columns
