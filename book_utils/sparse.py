@@ -390,8 +390,8 @@ def dictionary_learning(A: jax.Array, X: jax.Array, lam: float, T: int) -> tuple
     """A dictionary for the columns of X (D, N): min ||X - A Z||_F^2 + lam ||Z||_1 over Z and over A with atoms in the unit ball.
 
     T sweeps from the start A (D, m), its columns shortened to the ball, and Z = 0: four steps of `sparse_code` from the last
-    codes, then one atom after another becomes the best there is, given the codes and the other atoms. Returns A (D, m), Z (m, N) and the
-    objective after 0, ..., T sweeps (T + 1,), which never rises. A sample keeps its code if the steps would raise its objective,
+    codes, then one atom after another becomes the best there is, given the codes and the other atoms. Returns A (D, m), Z (m, N)
+    and the objective after 0, ..., T sweeps (T + 1,), which never rises. A sample keeps its code if the steps would raise its objective,
     and an atom that no sample uses stays. Not convex: where it ends depends on the start; samples make a good one.
     Mairal, Bach, Ponce & Sapiro 2010 (the update of the atoms); book: eqn:DL-overcomplete, with a gradient step for both."""
     return _dictionary_learning(*_lasso_arguments(A, X, lam), integer(T, "T", 1))

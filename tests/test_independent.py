@@ -18,12 +18,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from book_utils import independent
 
+from oracles import numerical_derivative, relative, rng_of
+
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=20, deadline=None, derandomize=True)
-
-
-def rng_of(seed):
-    return np.random.default_rng(seed)
 
 
 def frame(rng, D, d):
@@ -56,14 +54,6 @@ def mixed(seed, theta=0.2, D=5, N=2000):
     U = frame(rng, D, D)
     Z = sparse(rng, theta, D, N)
     return white(U @ Z), polar(U @ scipy.linalg.sqrtm(Z @ Z.T / N))
-
-
-def relative(actual, expected):
-    return np.linalg.norm(np.asarray(actual, np.float64) - expected) / np.linalg.norm(expected)
-
-
-def numerical_derivative(f, X, dX, step=1e-6):
-    return (f(X + step * dX) - f(X - step * dX)) / (2 * step)
 
 
 def is_orthogonal(W):

@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from book_utils import manifold
 
+from oracles import numerical_derivative, relative, rng_of
+
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=20, deadline=None, derandomize=True)
-
-
-def rng_of(seed):
-    return np.random.default_rng(seed)
 
 
 def orthogonal(rng, D):
@@ -30,14 +28,6 @@ def unit(rng, D):
 def skew(rng, D):
     A = rng.normal(size=(D, D))
     return (A - A.T) / 2
-
-
-def relative(actual, expected):
-    return np.linalg.norm(np.asarray(actual, np.float64) - expected) / np.linalg.norm(expected)
-
-
-def numerical_derivative(f, G, dG, step=1e-6):
-    return (f(G + step * dG) - f(G - step * dG)) / (2 * step)
 
 
 def polar(G):

@@ -13,23 +13,17 @@ from sklearn.linear_model import Lasso, orthogonal_mp, orthogonal_mp_gram
 
 from book_utils import data, sparse
 
+from oracles import numerical_gradient, relative, rng_of
+
 EPS = np.finfo(np.float32).eps
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # asked for more than float64 has
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=20, deadline=None, derandomize=True)
 
 
-def rng_of(seed):
-    return np.random.default_rng(seed)
-
-
 def unit_atoms(rng, D, m):
     A = rng.normal(size=(D, m))
     return A / np.linalg.norm(A, axis=0)
-
-
-def relative(actual, expected):
-    return np.linalg.norm(np.asarray(actual, np.float64) - expected) / np.linalg.norm(expected)
 
 
 def objective(A, X, Z, lam):
@@ -43,16 +37,6 @@ def by_scikit_learn(A, X, lam):
     A, X = np.asarray(A, np.float64), np.asarray(X, np.float64)
     model = Lasso(alpha=lam / (2 * len(A)), fit_intercept=False, tol=1e-13, max_iter=1_000_000)
     return model.fit(A, X).coef_.reshape(X.shape[1], -1).T
-
-
-def numerical_gradient(f, x, step=1e-6):
-    """Central differences of a scalar function of an array, in float64."""
-    gradient = np.zeros_like(x)
-    for i in np.ndindex(*x.shape):
-        e = np.zeros_like(x)
-        e[i] = step
-        gradient[i] = (f(x + e) - f(x - e)) / (2 * step)
-    return gradient
 
 
 @functools.cache

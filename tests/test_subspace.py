@@ -14,13 +14,11 @@ from sklearn.decomposition import PCA
 
 from book_utils import subspace
 
+from oracles import numerical_gradient, relative, rng_of
+
 EPS = np.finfo(np.float32).eps
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=20, deadline=None, derandomize=True)
-
-
-def rng_of(seed):
-    return np.random.default_rng(seed)
 
 
 def frame(rng, D, d):
@@ -43,20 +41,6 @@ def exact(X, d):
 def sine(U, V):
     """Sine of the largest principal angle, by SciPy in float64."""
     return np.sin(scipy.linalg.subspace_angles(np.asarray(U, np.float64), np.asarray(V, np.float64)).max())
-
-
-def relative(actual, expected):
-    return np.linalg.norm(np.asarray(actual, np.float64) - expected) / np.linalg.norm(expected)
-
-
-def numerical_gradient(f, x, step=1e-6):
-    """Central differences of a scalar function of an array, in float64."""
-    gradient = np.zeros_like(x)
-    for i in np.ndindex(*x.shape):
-        e = np.zeros_like(x)
-        e[i] = step
-        gradient[i] = (f(x + e) - f(x - e)) / (2 * step)
-    return gradient
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Speed of the kernels of sparse coding and dictionary learning. Not part of the ordinary suite; run it on a quiet machine, from the root:
+"""Speed of the kernels of sparse coding and dictionary learning. Not part of the ordinary suite; on a quiet machine, from the root:
 
     python -m pytest tests/bench/test_bench_sparse.py -o addopts="" -s
 
@@ -58,7 +58,8 @@ def test_sparse_codes_five_times_faster_than_scikit_learn(size, factor):
         model = Lasso(alpha=LAM / 2 / len(A), fit_intercept=False, precompute=gram, tol=tol)
         return model.fit(A64.T, X64.T).coef_.T
 
-    sides = {"ours": lambda: sparse.sparse_code(*stored, LAM, 5e-3)[0], "ours, proved to 1e-4": lambda: sparse.sparse_code(*stored, LAM)[0],
+    sides = {"ours": lambda: sparse.sparse_code(*stored, LAM, 5e-3)[0],
+             "ours, proved to 1e-4": lambda: sparse.sparse_code(*stored, LAM)[0],
              "sparse_encode": lambda: sparse_encode(X64, A64, algorithm="lasso_cd", alpha=LAM / 2).T,
              "sparse_encode, n_jobs=2": lambda: sparse_encode(X64, A64, algorithm="lasso_cd", alpha=LAM / 2, n_jobs=2).T,
              "Lasso, tol=5e-3": lambda: lasso(5e-3)}
@@ -90,8 +91,8 @@ def test_omp_three_times_faster_than_scikit_learn(k):
 
 @pytest.mark.parametrize("N, m, T", [(5000, 256, 20), (10_000, 512, 20)])
 def test_dictionary_three_times_faster_than_scikit_learn(N, m, T):
-    """8 x 8 patches; T sweeps of ours against MiniBatchDictionaryLearning with its own stopping rule (at most 5 passes) and its faster
-    algorithm. Both dictionaries are judged on all patches with codes solved to the end."""
+    """8 x 8 patches; T sweeps of ours against MiniBatchDictionaryLearning with its own stopping rule (at most 5 passes) and its
+    faster algorithm. Both dictionaries are judged on all patches with codes solved to the end."""
     X = patches(N, 8, 3)
     X64, stored = X.T.astype(float), jax.numpy.asarray(X)
 
@@ -126,6 +127,7 @@ def test_gradient_steps_alone_are_slower():
         (A, Z), _ = jax.lax.scan(step, (A, jax.numpy.zeros((A.shape[1], X.shape[1]))), length=T)
         return sparse.lasso_objective(A, X, Z, LAM)
 
-    times = medians(repeats=1, ours=lambda: sparse.dictionary_learning(X[:, :256], X, LAM, 20)[2], palm=lambda: palm(X[:, :256], 200))
+    start = X[:, :256]
+    times = medians(repeats=1, ours=lambda: sparse.dictionary_learning(start, X, LAM, 20)[2], palm=lambda: palm(start, 200))
     report("dictionary of 256 atoms, 20 sweeps and 200 steps of PALM", times,
            {"ours": f"objective {goal:.1f}", "palm": f"objective {float(palm(X[:, :256], 200)):.1f}"})
