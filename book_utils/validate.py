@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 FRAME_TOLERANCE = 1e-3  # on the entries of U^T U - I: far above float32 rounding, far below a forgotten normalisation
+COVARIANCE_TOLERANCE = 1e-5  # on asymmetry and on negative eigenvalues, of the largest entry and eigenvalue
 
 
 def numbers(value, name: str) -> jax.Array:
@@ -76,6 +77,28 @@ def skew(value, name: str, shape: str = "(D, D)", **sizes: int) -> jax.Array:
         if off > FRAME_TOLERANCE * size:
             raise ValueError(f"{name}: got {name} + {name}^T with entries up to {off:.2g}, want a skew-symmetric matrix")
     return A
+
+
+def covariance(value, name: str, shape: str = "(D, D)", **sizes: int) -> jax.Array:
+    """A symmetric matrix with no negative eigenvalue."""
+    Sigma = matrix(value, name, shape, **sizes)
+    if is_concrete(Sigma):
+        numbers = np.asarray(Sigma, np.float64)
+        off, size = np.abs(numbers - numbers.T).max(), np.abs(numbers).max()
+        if off > COVARIANCE_TOLERANCE * size:
+            raise ValueError(f"{name}: got {name} - {name}^T with entries up to {off:.2g}, want a symmetric matrix")
+        eigenvalues = np.linalg.eigvalsh((numbers + numbers.T) / 2)
+        if eigenvalues[0] < -COVARIANCE_TOLERANCE * np.abs(eigenvalues).max():
+            raise ValueError(f"{name}: got an eigenvalue {eigenvalues[0]:.2g}, want a covariance, with none below 0")
+    return Sigma
+
+
+def covariances(value, name: str, shape: str = "(K, D, D)", **sizes: int) -> jax.Array:
+    """A stack of symmetric matrices with no negative eigenvalues."""
+    Sigmas = _real(value, name, shape, True, sizes)
+    for k in range(Sigmas.shape[0] if is_concrete(Sigmas) else 0):
+        covariance(Sigmas[k], f"{name}[{k}]", "(D, D)")
+    return Sigmas
 
 
 def start(value, name: str, shape: str = "(D, d)", **sizes: int) -> jax.Array:

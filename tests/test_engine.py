@@ -185,6 +185,16 @@ def test_the_kernel_is_refused_to_the_student_and_open_to_the_rest(notebook, bod
     assert notebook.run("print(project(np.eye(2), np.eye(2)).shape, subspace.project(np.eye(2), np.eye(2)).shape)") == "(2, 2) (2, 2)\n"
 
 
+@pytest.mark.parametrize("end", [".posterior_mean(X, 1.0, 0.5)", ".mean[:, None] + X", ".sample(jax.random.key(0), 5)[0]"])
+def test_methods_of_kernels_are_refused_too(notebook, end):
+    """And building an object is not: there is nothing in it yet that the student was asked for."""
+    made = "GaussianMixture([1.0], np.zeros((1, len(X))), np.eye(len(X))[None])"
+    text = notebook.run("from book_utils.gaussian_mixture import GaussianMixture\n\n"
+                        f'@exercise("ch99.project")\ndef project(U, X):\n    return {made}{end}')
+    assert text.startswith("FAILS") and "You may not use gaussian_mixture." in text
+    assert notebook.run(f"X = np.ones((3, 5)); print(({made}{end}).shape)") == "(3, 5)\n"
+
+
 def test_refusal_is_not_swallowed(notebook):
     text = notebook.run('@exercise("ch99.project")\ndef project(U, X):\n    try:\n        return subspace.project(U, X)\n'
                         "    except Exception:\n        return U @ (U.T @ X)")

@@ -13,7 +13,7 @@ from types import FrameType
 
 SECONDS = 20.0
 _AGAIN = 0.5  # rung again after this: an exception raised in a garbage collector's callback is lost
-TOOLS = {"data", "plot", "explore", "devices", "transform", "validate", "compile"}  # of book_utils: always allowed
+TOOLS = {"data", "plot", "explore", "devices", "transform", "validate", "compile", "training"}  # of book_utils: always allowed
 _ROOT = str(Path(__file__).parent.parent) + os.sep
 _COURSE = str(Path(__file__).parent) + os.sep
 
@@ -97,8 +97,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def _is_kernel(code: object) -> bool:
-    path = code.co_filename
-    if not path.startswith(_ROOT) or path.startswith(_COURSE) or code.co_qualname.startswith(("_", "<")) or "." in code.co_qualname:
+    """Whether it is the code of a public function of a kernel module, or of a public method there."""
+    path, private = code.co_filename, any(part.startswith(("_", "<")) for part in code.co_qualname.split("."))
+    if private or not path.startswith(_ROOT) or path.startswith(_COURSE):
         return False
     return Path(path).stem not in TOOLS
 
