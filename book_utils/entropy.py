@@ -20,7 +20,7 @@ from jax.scipy.special import xlogy
 
 from book_utils.compile import compiled
 from book_utils.gaussian_mixture import GaussianMixture
-from book_utils.validate import covariance, distribution, integer, is_concrete, nonnegative, same_type, vector
+from book_utils.validate import covariance, distribution, integer, is_concrete, nonnegative, same_type
 
 LOG_2PI = math.log(2 * math.pi)
 EDGES = np.array([0, 1, 2, 3, 4, 5, 6.5, 8, 10.0])  # where panels of the quadrature end, in standard deviations

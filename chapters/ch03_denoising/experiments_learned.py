@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from book_utils import data, diffusion, training
+from book_utils import data, diffusion, neighbors, training
 
 
 class Denoiser(eqx.Module):
@@ -79,9 +79,8 @@ def sample(key: jax.Array, denoiser: diffusion.Denoiser, D: int, M: int, L: int,
 
 def beside_nearest(X: jax.Array, X_new: jax.Array) -> np.ndarray:
     """The columns of X_new (D, M), then the column of X (D, N) nearest to each: (D, 2 M)."""
-    X, X_new = np.asarray(X), np.asarray(X_new)
-    nearest = [((X - x[:, None]) ** 2).sum(axis=0).argmin() for x in X_new.T]
-    return np.concatenate([X_new, X[:, nearest]], axis=1)
+    nearest = neighbors.nearest(X, X_new, 1)[1][0]
+    return np.concatenate([X_new, np.asarray(X)[:, nearest]], axis=1)
 
 
 def mnist_samples(key: jax.Array, M: int = 12, L: int = 50, N: int = 5000, width: int = 2048, depth: int = 4,

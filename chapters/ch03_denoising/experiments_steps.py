@@ -1,20 +1,8 @@
-"""What the first half of Part 3 draws: mixtures denoised in NumPy (float64), and laws on the line followed through steps."""
+"""What the first half of Part 3 draws: laws on the line, followed through denoising steps in NumPy (float64)."""
 
 from collections.abc import Callable
 
 import numpy as np
-
-
-def denoise(X_t: np.ndarray, pi: np.ndarray, mus: np.ndarray, Sigmas: np.ndarray, t: float) -> np.ndarray:
-    """E[x | x_t] (D, M) of the columns of X_t, for a mixture with weights pi (K,), means mus (K, D), covariances (K, D, D)."""
-    I, logs, means = np.eye(len(X_t)), [], []
-    for weight, mu, Sigma in zip(pi, mus, Sigmas):
-        R = X_t - mu[:, None]
-        S = np.linalg.solve(Sigma + t**2 * I, R)
-        logs.append(np.log(weight) - np.linalg.slogdet(Sigma + t**2 * I)[1] / 2 - (R * S).sum(axis=0) / 2)
-        means.append(mu[:, None] + Sigma @ S)
-    w = _softmax(np.array(logs))
-    return (w[:, None] * np.array(means)).sum(axis=0)
 
 
 class Line:

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from book_utils import data, diffusion, divergence, entropy, memorization, plot
+from book_utils import data, diffusion, divergence, memorization, plot
 from book_utils.course import derivation, exercise, hint, lesson, measured, show, solution, todo, yours
 from book_utils.explore import explore
 from book_utils.gaussian_mixture import GaussianMixture

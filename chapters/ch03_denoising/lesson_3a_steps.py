@@ -82,7 +82,8 @@ def descend(X_t, times, denoiser, step):
 rng, times = np.random.default_rng(0), np.linspace(6, 0, 61)
 X_T, which = 6 * rng.normal(size=(2, 200)), rng.integers(3, size=200)
 data_points = centres[which].T + along[which].T * rng.normal(size=200)
-denoiser = lambda X_t, t: experiments_steps.denoise(X_t, *segments, t)
+mixture = GaussianMixture(*segments)
+denoiser = lambda X_t, t: np.asarray(mixture.posterior_mean(X_t, 1.0, float(t)))
 path = descend(X_T, times, denoiser, denoising_step)
 alt = "Samples at t = 6, 3, 1, 0.3 and 0: a wide cloud, a narrower one, then clusters, and in the end points on three segments."
 with figure(alt, size=(7.2, 1.7), ncols=5) as axes:
