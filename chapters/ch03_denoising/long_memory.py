@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from book_utils import diffusion, divergence, memorization
+from chapters.ch03_denoising.experiments_memory import code_lengths, squared_distances
 
 SEEDS = 3
 D, K, d = 8, 3, 2  # three random planes in eight dimensions
@@ -65,11 +66,9 @@ def _kernel(keys: jax.Array, X: jax.Array) -> tuple[jax.Array, int]:
     widths, N = np.geomspace(0.05, 1, 30), X.shape[2]
     made = []
     for key, x in zip(keys, X):
-        squares = np.array(((x[:, :, None] - x[:, None]) ** 2).sum(axis=0), float)
-        np.fill_diagonal(squares, np.inf)
-        e = -squares.min(axis=0) / (2 * widths[:, None] ** 2)  # the largest exponent of each sample
-        rest = np.log(np.exp(-squares / (2 * widths[:, None, None] ** 2) - e[:, None]).sum(axis=1))
-        eps = widths[(D * np.log(widths) - (e + rest).mean(axis=1)).argmin()]
+        squares = squared_distances(np.asarray(x, float), np.asarray(x, float))
+        np.fill_diagonal(squares, np.inf)  # each sample is coded by the others
+        eps = widths[code_lengths(squares, D, widths).argmin()]
         pick, noise = jax.random.split(key)
         made.append(x[:, jax.random.randint(pick, (MADE,), 0, N)] + eps * jax.random.normal(noise, (D, MADE)))
     return jnp.stack(made), D * N + 1
