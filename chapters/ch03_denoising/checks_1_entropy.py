@@ -442,19 +442,27 @@ def noised_convolution(f, rng):
 
 noised_mixture.wrong("t instead of t squared", replace=("t**2", "t"), caught_by=noised_points,
                      hint="t is a standard deviation. Which power of it adds to covariances?")
-noised_mixture.wrong("noise in no direction but the diagonal ones", replace=("jnp.eye(mus.shape[1])", "jnp.ones((2, 2))"),
+noised_mixture.wrong("noise in no direction but the diagonal ones", replace=("np.eye(mus.shape[1])", "np.ones((2, 2))"),
                      caught_by=noised_moments, hint="The coordinates of g are independent: their covariance is the identity.")
 noised_mixture.wrong("no noise for what has a shape already", replace=("Sigmas + t**2", "0 * Sigmas + t**2"),
                      caught_by=noised_moments, hint="The variances of independent vectors add up: none of them is lost.")
 noised_mixture.wrong("the determinant without its root",
-                     replace=("jnp.sqrt(jnp.linalg.det(2 * jnp.pi * C))", "jnp.linalg.det(2 * jnp.pi * C)"),
+                     replace=("np.sqrt(np.linalg.det(2 * np.pi * C))", "np.linalg.det(2 * np.pi * C)"),
                      caught_by=noised_points, hint="How large is the integral of your density?")
 noised_mixture.wrong("all components alike", replace=("pi @ densities", "densities.mean(axis=0)"), caught_by=noised_points,
                      hint="A component comes with probability pi[k].")
-noised_mixture.wrong("no half in the exponent", replace=("jnp.exp(-quadratic / 2)", "jnp.exp(-quadratic)"),
+noised_mixture.wrong("no half in the exponent", replace=("np.exp(-quadratic / 2)", "np.exp(-quadratic)"),
                      caught_by=noised_points, hint="The exponent of a Gaussian has a factor 1/2.")
 noised_mixture.wrong("counts the noise twice", replace=("Sigmas + t**2", "Sigmas + 2 * t**2"), caught_by=noised_twice,
                      hint="Noise of standard deviation t has variance t^2 in each coordinate.")
+
+
+@noised_mixture.right("in JAX")
+def _(pi, mus, Sigmas, X_t, t):
+    C = Sigmas + t**2 * jnp.eye(mus.shape[1])
+    R = X_t - mus[:, :, None]
+    exponents = -jnp.sum(R * jnp.linalg.solve(C, R), axis=1) / 2 - jnp.linalg.slogdet(2 * jnp.pi * C)[1][:, None] / 2
+    return pi @ jnp.exp(exponents)
 
 
 @noised_mixture.right("component by component, in NumPy")

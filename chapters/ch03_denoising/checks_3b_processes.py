@@ -472,16 +472,23 @@ def gain_large(f, rng):
 ddim_gain.wrong("the later length in the denominator",
                 replace=("a[:-1] ** 2 * lams + s[:-1] ** 2", "a[1:] ** 2 * lams + s[1:] ** 2"), caught_by=gain_limit,
                 hint="The denoiser is that of time t, where the step begins.")
-ddim_gain.wrong("standard deviations for eigenvalues", replace=("a[:-1] * lams", "a[:-1] * jnp.sqrt(lams)"),
+ddim_gain.wrong("standard deviations for eigenvalues", replace=("a[:-1] * lams", "a[:-1] * np.sqrt(lams)"),
                 caught_by=gain_cosines, hint="lam is a variance: how does it enter alpha Sigma (alpha^2 Sigma + sigma^2 I)^-1?")
 ddim_gain.wrong("the gain of the denoiser alone", replace=(" + s[1:] * s[:-1]", ""), caught_by=gain_of_nothing,
                 hint="A step keeps part of x_t itself.")
 ddim_gain.wrong("a product before the logarithm",
-                replace=("jnp.exp(jnp.sum(jnp.log(top) - jnp.log(bottom), axis=0))",
-                         "jnp.prod(top, axis=0) / jnp.prod(bottom, axis=0)"),
+                replace=("np.exp(np.sum(np.log(top) - np.log(bottom), axis=0))",
+                         "np.prod(top, axis=0) / np.prod(bottom, axis=0)"),
                 caught_by=gain_large, hint="How large is the product of four thousand numbers of size 1e6?")
-ddim_gain.wrong("the mean factor of a step", replace=("jnp.sum(", "jnp.mean("), caught_by=gain_cosines,
+ddim_gain.wrong("the mean factor of a step", replace=("np.sum(", "np.mean("), caught_by=gain_cosines,
                 hint="Steps follow one another: their factors multiply.")
+
+
+@ddim_gain.right("in JAX, by lengths and cosines")
+def _(lams, alphas, sigmas):
+    v = jnp.stack([jnp.outer(alphas, jnp.sqrt(lams)), jnp.outer(sigmas, jnp.ones(len(lams)))])
+    inner, squares = (v[:, 1:] * v[:, :-1]).sum(axis=0), (v[:, :-1] ** 2).sum(axis=0)
+    return jnp.exp(jnp.log(inner / squares).sum(axis=0))
 
 
 @ddim_gain.right("step by step, in NumPy")
@@ -536,14 +543,14 @@ def more_steps(f, rng):
     holds(np.all(many < 1 + 1e-4) and np.all(many > few + 0.1), "with twenty steps too little is kept, or too much")
 
 
-process_gains.wrong("VP with alpha = 1 - t^2", replace=("jnp.sqrt(1 - u**2)", "1 - u**2"), caught_by=three_grids,
+process_gains.wrong("VP with alpha = 1 - t^2", replace=("np.sqrt(1 - u**2)", "1 - u**2"), caught_by=three_grids,
                     hint="alpha^2 + sigma^2 = 1: the variance is what VP preserves.")
-process_gains.wrong("FLOW with sigma = sqrt(t)", replace=("(1 - u, u)", "(1 - u, jnp.sqrt(u))"), caught_by=three_grids,
+process_gains.wrong("FLOW with sigma = sqrt(t)", replace=("(1 - u, u)", "(1 - u, np.sqrt(u))"), caught_by=three_grids,
                     hint="FLOW goes from x to noise along a straight line.")
 process_gains.wrong("VE from T = 1", replace=("10 * u", "u"), caught_by=one_step, hint="VE starts at T = 10.")
-process_gains.wrong("the gain itself", replace=(" * start / jnp.sqrt(lams)", ""), caught_by=more_steps,
+process_gains.wrong("the gain itself", replace=(" * start / np.sqrt(lams)", ""), caught_by=more_steps,
                     hint="Compare with what is right: a start's standard deviation has to become sqrt(lam).")
-process_gains.wrong("divides by the eigenvalue", replace=("/ jnp.sqrt(lams)", "/ lams"), caught_by=more_steps,
+process_gains.wrong("divides by the eigenvalue", replace=("/ np.sqrt(lams)", "/ lams"), caught_by=more_steps,
                     hint="lam is a variance.")
 process_gains.wrong("starts VE from pure noise", replace=("alphas[0] ** 2 * lams + sigmas[0] ** 2", "sigmas[0] ** 2"),
                     caught_by=one_step, hint="x_T still contains alpha_T x.")

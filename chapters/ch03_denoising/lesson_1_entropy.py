@@ -348,13 +348,14 @@ for N, one, many in zip(Ns, *list(experiments_entropy.codebooks(4, Ns).values())
 @exercise("ch03.noised_mixture")
 def noised_mixture(pi: "(K,)", mus: "(K, D)", Sigmas: "(K, D, D)", X_t: "(D, M)", t: float) -> "(M,)":
     """Density of x_t = x + t g at each column of X_t, where x comes from the mixture of the N(mus[k], Sigmas[k]) with weights
-    pi. Sigmas may be singular, as long as Sigmas[k] + t^2 I is not. D is small: jnp.linalg.det will do.
+    pi. Sigmas may be singular, as long as Sigmas[k] + t^2 I is not. D is small: np.linalg.det will do.
     Example: pi = [0.5, 0.5], mus = [[-1.], [1.]], Sigmas = [[[0.]], [[3.]]], X_t = [[0., 1.]], t = 1.  ->  [0.2090, 0.1267]"""
     #: solution
-    C = Sigmas + t**2 * jnp.eye(mus.shape[1])
+    pi, mus, Sigmas, X_t = (np.asarray(given) for given in (pi, mus, Sigmas, X_t))
+    C = Sigmas + t**2 * np.eye(mus.shape[1])
     R = X_t - mus[:, :, None]  # (K, D, M): every point seen from every mean
-    quadratic = jnp.sum(R * jnp.linalg.solve(C, R), axis=1)
-    densities = jnp.exp(-quadratic / 2) / jnp.sqrt(jnp.linalg.det(2 * jnp.pi * C))[:, None]
+    quadratic = np.sum(R * np.linalg.solve(C, R), axis=1)
+    densities = np.exp(-quadratic / 2) / np.sqrt(np.linalg.det(2 * np.pi * C))[:, None]
     return pi @ densities
     #: end
 

@@ -267,9 +267,9 @@ def ddim_gain(lams: "(D,)", alphas: "(L + 1,)", sigmas: "(L + 1,)") -> "(D,)":
     when L is in the thousands and sigmas or lams are large.
     Example: lams = [1., 0.], alphas = [0., 0.8, 1.], sigmas = [1., 0.6, 0.]  ->  [0.48, 0.]"""
     #: solution
-    a, s = alphas[:, None], sigmas[:, None]
+    lams, a, s = np.asarray(lams), np.asarray(alphas)[:, None], np.asarray(sigmas)[:, None]
     top, bottom = a[1:] * a[:-1] * lams + s[1:] * s[:-1], a[:-1] ** 2 * lams + s[:-1] ** 2
-    return jnp.exp(jnp.sum(jnp.log(top) - jnp.log(bottom), axis=0))
+    return np.exp(np.sum(np.log(top) - np.log(bottom), axis=0))
     #: end
 
 # %% [markdown]
@@ -287,11 +287,11 @@ def process_gains(lams: "(D,)", L: int) -> "(3, D)":
     sqrt(lams[i]), when it starts from the exact law of x_T. Your ddim_gain may be used.
     Example: lams = [1., 4.], L = 2  ->  [[0.1952, 0.3652], [0.433, 0.2665], [0.5, 0.4]]"""
     #: solution
-    u, rows = 1 - jnp.arange(L + 1) / L, []
-    for alphas, sigmas in ((jnp.ones(L + 1), 10 * u), (jnp.sqrt(1 - u**2), u), (1 - u, u)):
-        start = jnp.sqrt(alphas[0] ** 2 * lams + sigmas[0] ** 2)
-        rows.append(ddim_gain(lams, alphas, sigmas) * start / jnp.sqrt(lams))
-    return jnp.stack(rows)
+    lams, u, rows = np.asarray(lams), 1 - np.arange(L + 1) / L, []
+    for alphas, sigmas in ((np.ones(L + 1), 10 * u), (np.sqrt(1 - u**2), u), (1 - u, u)):
+        start = np.sqrt(alphas[0] ** 2 * lams + sigmas[0] ** 2)
+        rows.append(ddim_gain(lams, alphas, sigmas) * start / np.sqrt(lams))
+    return np.stack(rows)
     #: end
 
 # %%
