@@ -137,12 +137,65 @@ def nonnegative(value, name: str, shape: str = "()", **sizes: int) -> jax.Array 
     return x if shape != "()" or isinstance(value, jax.Array) else float(value)
 
 
+def positive(value, name: str) -> jax.Array | float:
+    """A finite number > 0; a plain number stays one and so takes the type of the arrays it meets."""
+    x = _real(value, name, "()", True, {})
+    if is_concrete(x) and not x > 0:
+        raise ValueError(f"{name}: got {float(x):.3g}, want a number > 0")
+    return x if isinstance(value, jax.Array) else float(value)
+
+
 def distribution(value, name: str, shape: str = "(K,)", **sizes: int) -> jax.Array:
     """Numbers >= 0 that add up to 1."""
     p = nonnegative(value, name, shape, **sizes)
     if is_concrete(p) and not abs((total := np.asarray(p).sum()) - 1) < FRAME_TOLERANCE:
         raise ValueError(f"{name}: got numbers that add up to {total:.3g}, want numbers that add up to 1")
     return p
+
+
+def shares(value, name: str, shape: str = "(K, N)", **sizes: int) -> jax.Array:
+    """A matrix of numbers >= 0 whose columns add up to 1."""
+    S = nonnegative(value, name, shape, **sizes)
+    if is_concrete(S):
+        totals = np.asarray(S).sum(axis=0)
+        off = int(np.argmax(np.abs(totals - 1)))
+        if not abs(totals[off] - 1) < FRAME_TOLERANCE:
+            raise ValueError(f"{name}: got a column {off} that adds up to {totals[off]:.3g}, want columns that add up to 1")
+    return S
+
+
+def whole_numbers(value, name: str, shape: str = "(N,)", K: int | None = None, **sizes: int) -> jax.Array | np.ndarray:
+    """Integers from 0 on, below K where it is given; in NumPy where they are known, so that inside jit they still are."""
+    labels = _array(value, name)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"{name}: got values of type {labels.dtype}, want {shape} of integers")
+    _check_shape(labels.shape, name, shape, sizes)
+    if not is_concrete(labels):
+        return labels
+    labels = np.asarray(labels)
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or (K is not None and high >= K):
+        to = "" if K is None else f" to K - 1 = {K - 1}"
+        raise ValueError(f"{name}: got {low if low < 0 else high}, want integers from 0{to}")
+    return labels
+
+
+def classes(value, name: str, N: int, K: int | None = None) -> tuple[jax.Array | np.ndarray, int]:
+    """Labels (N,) from 0 to K - 1, and K. Where labels are known every class needs a sample; for traced ones K has to be said."""
+    labels = whole_numbers(value, name, "(N,)", K, N=N)
+    if not is_concrete(labels):
+        if K is None:
+            raise ValueError(f"{name}: got traced labels, want K beside them, the number of classes")
+        return labels, integer(K, "K", 1)
+    sizes = np.bincount(labels, minlength=K or 0)
+    filled(sizes, name)
+    return labels, len(sizes)
+
+
+def filled(sizes: np.ndarray, name: str) -> None:
+    """ValueError where one of so many classes is of size 0."""
+    if not np.all(sizes > 0):
+        raise ValueError(f"{name}: got no sample in class {int(np.argmin(sizes > 0))} of {len(sizes)}, want one in each")
 
 
 def integer(value, name: str, low: int, high: int | None = None, limit: str = "") -> int:
