@@ -22,6 +22,7 @@ from jax import lax
 
 from book_utils.compile import compiled
 from book_utils.manifold import _polar, _polar_in_a_loop
+from book_utils.partitions import assignment
 from book_utils.validate import frame, integer, is_concrete, matrix, nonnegative, same_type, unit, vector
 
 GRAM_GOOD = 1e-2  # smallest lambda_D / lambda_1 at which the float32 matrix X X^T alone keeps the accuracy that `whiten` promises
@@ -228,7 +229,7 @@ def match_signed_permutation(W: jax.Array, V: jax.Array) -> tuple[jax.Array, jax
     W, V = same_type(W, V)
     cosines = _cosines(W, V)
     if is_concrete(cosines):
-        order = jnp.asarray(_assignment(-np.abs(np.asarray(cosines))))
+        order = jnp.asarray(assignment(-np.abs(np.asarray(cosines))))
     else:  # the same in compiled code, which takes a second to compile
         from optax.assignment import hungarian_algorithm
 
@@ -246,33 +247,6 @@ def _cosines(W, V):
         return rows / jnp.where(sizes > 0, sizes, 1)
 
     return normalised(V.T) @ normalised(W).T
-
-
-def _assignment(costs):
-    """A column for each row of costs (n, m), n <= m, no column twice, at the least total cost: shortest augmenting paths."""
-    n, m = costs.shape
-    for_rows, for_columns = np.zeros(n), np.zeros(m + 1)  # prices; column m stands for "the row that is to be placed"
-    owner = np.full(m + 1, -1)
-    for row in range(n):
-        owner[m], column = row, m
-        distance, before, done = np.full(m, np.inf), np.full(m, m), np.zeros(m + 1, bool)
-        while owner[column] >= 0:
-            done[column] = True
-            through = costs[owner[column]] - for_rows[owner[column]] - for_columns[:m]
-            better = ~done[:m] & (through < distance)
-            distance[better], before[better] = through[better], column
-            nearest = int(np.argmin(np.where(done[:m], np.inf, distance)))
-            step = distance[nearest]
-            for_rows[owner[done]] += step
-            for_columns[done] -= step
-            distance[~done[:m]] -= step
-            column = nearest
-        while column != m:
-            owner[column] = owner[before[column]]
-            column = before[column]
-    order = np.empty(n, np.int32)
-    order[owner[:m][owner[:m] >= 0]] = np.flatnonzero(owner[:m] >= 0)
-    return order
 
 
 def kurtosis_critical_points(kappa: jax.Array) -> np.ndarray:

@@ -484,14 +484,6 @@ def test_matching_agrees_with_scipy_and_with_itself_in_compiled_code(m, d):
         np.testing.assert_allclose(C[order, np.arange(d)], cosines, atol=1e-5)
 
 
-def test_assignment_with_ties_and_equal_costs():
-    for costs in (np.zeros((3, 3)), np.ones((2, 5)), np.round(rng_of(39).normal(size=(20, 25)))):
-        columns = independent._assignment(costs)
-        rows, theirs = scipy.optimize.linear_sum_assignment(costs)
-        assert len(set(columns.tolist())) == len(costs)
-        assert costs[np.arange(len(costs)), columns].sum() == costs[rows, theirs].sum()
-
-
 def test_matching_has_the_derivative_of_its_cosines():
     with jax.enable_x64(True):
         rng = rng_of(40)
