@@ -104,3 +104,10 @@ def test_a_build_does_not_pass_over_a_stale_result(slow, monkeypatch):
     monkeypatch.setattr(build.workspace, "checkout", lambda: slow[0].folder)
     with pytest.raises(CourseError, match="--long"):
         build.build(["ch98"])
+
+
+def test_two_measurements_of_one_name_are_refused(slow):
+    chapter, _, _ = slow
+    (chapter.folder / "long_too.py").write_text(LONG)
+    with pytest.raises(CourseError, match=r"slope stands in long_slow\.py and in long_too\.py"):
+        list(measure.experiments(chapter))

@@ -42,12 +42,16 @@ def stored(experiment: Callable) -> dict | None:
 
 
 def experiments(chapter: Chapter) -> Iterator[Callable]:
-    """The chapter's long experiments, in the order of their files and lines."""
+    """The chapter's long experiments, in the order of their files and lines. CourseError where two have one name."""
+    homes = {}
     for path in sorted(chapter.folder.glob("long*.py")):
         module = importlib.import_module(f"{chapter.facts.__name__}.{path.stem}")
         for name, value in vars(module).items():
             if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_") \
                     and not inspect.signature(value).parameters:
+                if name in homes:
+                    raise CourseError(f"{name} stands in {homes[name]} and in {path.name}: results are stored by name, rename one.")
+                homes[name] = path.name
                 yield value
 
 
