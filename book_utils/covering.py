@@ -17,10 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import gammaln
 
 from book_utils.compile import compiled
-from book_utils.validate import frame, integer, is_concrete, matrix, nonnegative, positive, random_key, vector
+from book_utils.validate import frame, integer, matrix, nonnegative, positive, random_key, vector
 
 CORNERS = np.array([[0.0, 0, 1, 1], [0, 1, 0, 1]])
 

@@ -695,7 +695,7 @@ rate_reduction_gradient.wrong("only the whole",
 @rate_reduction_gradient.right("with inverses and one-hot memberships, in JAX")
 def _(Z, labels, eps):
     Z, labels = jnp.asarray(Z), np.asarray(labels)
-    (d, N), alpha = Z.shape, Z.shape[0] / (Z.shape[1] * eps**2)
+    d, alpha = len(Z), len(Z) / (Z.shape[1] * eps**2)
     G = jnp.linalg.inv(jnp.eye(d) + alpha * Z @ Z.T) @ Z
     for k in np.unique(labels):
         mine = jnp.asarray(labels == k, dtype=Z.dtype)

@@ -16,6 +16,7 @@ import optax
 from book_utils import coding, data, partitions, training
 from book_utils.subspace_classifier import effective_rank
 from chapters.ch04_lossy_compression.experiments_clustering import kmeans
+from chapters.ch04_lossy_compression.experiments_supervised import unit
 
 EPS = float(np.sqrt(0.5))  # the distortion of all experiments
 OPTIMISER = optax.adam(2e-3)
@@ -90,11 +91,6 @@ OBJECTIVES: dict[str, Callable] = {  # all are maximised, and take (Zs, gamma)
     "cosines alone": lambda Zs, gamma: similarity(Zs),
     "rate alone": lambda Zs, gamma: coding.coding_rate(together(Zs), EPS),
 }
-
-
-def unit(F: jax.Array) -> jax.Array:
-    """Columns (axis -2) at length 1; safe for gradients at 0."""
-    return F / jnp.sqrt(jnp.sum(F**2, axis=-2, keepdims=True) + 1e-12)
 
 
 def networks(seeds: int, copies: int = 1) -> eqx.Module:

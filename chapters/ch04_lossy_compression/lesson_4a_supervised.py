@@ -359,6 +359,8 @@ def fgsm(X: "(D, N)", labels: "(N,)", W: "(K, D)", radius: float) -> "(D, N)":
 # classifier (least squares on one-hot labels) against your step, and against random signs of the same size.
 
 # %%
+from book_utils import subspace_classifier
+
 rng = np.random.default_rng(1)
 draws, share_axis, radii = rng.uniform(size=(2, 1000)), np.linspace(0, 0.9, 7), np.linspace(0, 0.3, 7)
 W = np.linalg.lstsq(X.T, trial.one_hot(labels).T, rcond=None)[0].T
@@ -367,7 +369,8 @@ linear = lambda images: (np.argmax(W @ images, axis=0) == labels_test).mean()
 
 def by_subspaces(spoil):
     spoiled = [np.asarray(spoil(labels, draws, share, 10)).astype(int) for share in share_axis]
-    return [(trial.nearest(trial.fitted(X, y, 8), X_test) == labels_test).mean() for y in spoiled]
+    classify = lambda y: subspace_classifier.nearest_subspace(subspace_classifier.fit_subspaces(X, y, 8), X_test)
+    return [(np.asarray(classify(y)) == labels_test).mean() for y in spoiled]
 
 alt = "Left: accuracy falls slowly, to three quarters at 0.6. Right: one step of 0.1 leaves nothing, random signs a half."
 with figure(alt, size=(7, 2.7), ncols=2, sharey=True) as (left, right):
