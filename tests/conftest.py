@@ -16,6 +16,11 @@ for variable, one in ONE_BLAS_THREAD.items():  # for the workers, and for the ke
 OWN = Path(__file__).parent / "own_chapters"
 
 
+def pytest_collection_modifyitems(items):
+    """The longest file first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_right_variants.py")
+
+
 @pytest.fixture
 def toy(monkeypatch):
     """The toy chapter ch99, beside the real ones, in this process and in those it starts."""

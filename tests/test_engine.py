@@ -1,5 +1,6 @@
 """The engine as a student meets it: right, wrong, half and broken answers in a notebook shell, and what comes back."""
 
+import signal
 import textwrap
 import threading
 
@@ -162,10 +163,16 @@ def test_a_loop_without_end_is_stopped(notebook, monkeypatch):
     assert notebook.run("print('alive')") == "alive\n"
 
 
-def test_the_windows_way_of_stopping_a_loop(notebook, monkeypatch):
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+def test_the_windows_way_of_stopping_a_loop(notebook, monkeypatch, handler):
     monkeypatch.delattr("signal.setitimer")
     monkeypatch.setattr(guard, "SECONDS", 0.5)
-    assert "The call did not return within" in notebook.run(ENCODE + "while True:\n        pass")
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        assert "The call did not return within" in notebook.run(ENCODE + "while True:\n        pass")
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert notebook.run(ENCODE + "return U.T @ X").startswith("HOLDS")
     assert not [t for t in threading.enumerate() if t.name.endswith("(interrupt)")]  # none is left to ring later
 

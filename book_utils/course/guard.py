@@ -85,6 +85,7 @@ def time_limit(seconds: float) -> Iterator[None]:
                         _thread.interrupt_main()
                 over.wait(_AGAIN)
         clock = threading.Thread(target=interrupt, daemon=True)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process started in the background may ignore it
         clock.start()
         try:
             yield
@@ -94,6 +95,7 @@ def time_limit(seconds: float) -> Iterator[None]:
             with lock:
                 over.set()
             clock.join(1)
+            signal.signal(signal.SIGINT, before)
 
 
 def _is_kernel(code: object) -> bool:
