@@ -1,0 +1,55 @@
+"""Chapter 5: networks whose layers are steps of an optimisation."""
+
+KEY = "ch05"
+TITLE = "Chapter 5: Deep representations as unrolled optimisation"
+
+PRINCIPLES = [f"P5.{n}" for n in range(1, 33)]
+
+# Every letter of a stub: its shape and its meaning. The order is the order of arguments in stubs and kernels.
+LETTERS = {
+    "key": ("key", "random key of JAX"),
+    "X": ("(D, N)", "data, one sample per column"),
+    "x": ("(d,)", "one signal of length d"),
+    "X_new": ("(D, M)", "other data"),
+    "Z": ("(d, N) or (d, n)", "features of N samples, or the n tokens of one input, one per column"),
+    "Z_new": ("(d, M)", "features of other samples"),
+    "Zs": ("(N, m, d)", "N signals of m channels: channel c of signal i is Zs[i, c]"),
+    "H": ("(d, N)", "direction in which features are changed, or a gradient"),
+    "z": ("(d,)", "one feature, token or signal"),
+    "V": ("(m, d)", "one signal of m channels"),
+    "labels": ("(N,)", "class of every sample, 0 to K - 1"),
+    "membership": ("(K, N) or (K, n)", "share of every column in every class or head: the K shares of a column add up to 1"),
+    "E": ("(d, d)", "expansion operator"),
+    "C": ("(K, d, d)", "compression operators, one per class"),
+    "U": ("(K, d, p)", "orthonormal bases of K subspaces, the heads: U[k].T @ U[k] = I"),
+    "mu": ("(d, K)", "means of K clusters of tokens, one per column"),
+    "D": ("(d, d)", "dictionary: a code is sought with tokens = D @ code"),
+    "W": ("(p, n)", "tokens as one head sees them, U[k].T @ Z"),
+    "Q": ("(d, d)", "orthogonal matrix"),
+    "A": ("(n, n)", "square matrix"),
+    "S": ("(d, d)", "symmetric positive semidefinite matrix"),
+    "kernels": ("(m, d)", "kernels of m channels, one per row"),
+    "e": ("(d,)", "kernel of a circular convolution"),
+    "gamma": ("(K,)", "share of every class in all samples"),
+    "alpha": ("float", "factor of Z Z^T in a coding rate: d / (N eps^2), or p / (n eps^2) for a head"),
+    "eta": ("float", "step size"),
+    "kappa": ("float", "step size of compression"),
+    "tau": ("float", "threshold, or step of token statistics, as the exercise says"),
+    "c": ("float", "factor in f(x) = log(1 + c x)"),
+    "eps": ("float", "distortion: root of the mean squared error, summed over the coordinates"),
+    "lam": ("float", "weight of the l1 norm, or inverse temperature of a membership, as the exercise says"),
+    "sigma": ("float", "standard deviation of noise"),
+    "delta": ("float", "size of the noise in the other subspaces"),
+    "temperature": ("float", "temperature of a softmax"),
+    "L": ("int", "number of layers"),
+    "T": ("int", "number of steps"),
+    "N": ("int", "number of samples"),
+    "n": ("int", "number of tokens"),
+    "d": ("int", "dimension of features or tokens"),
+    "K": ("int", "number of classes or heads"),
+    "p": ("int", "dimension of one head"),
+    "k": ("int", "number of a class or head"),
+}
+
+# Slips of index or notation, for the page of errata; those that change mathematics stand in the lesson.
+ERRATA = []
