@@ -23,8 +23,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from book_utils import coding, transformer, validate
+from book_utils import coding, transformer
 from book_utils.compile import compiled
+from book_utils.heads import attend, joined, tokens_and_heads, views
 from book_utils.validate import frames, integer, matrix, nonnegative, positive, same_type, vector
 
 
@@ -33,13 +34,13 @@ def code_rate(Z: jax.Array, U: jax.Array, eps: float) -> jax.Array:
 
     U (K, d, p): orthonormal bases, which need not be orthogonal to each other. eps > 0: distortion.
     Book: eq. 5.2.3, eq:def-mcr-Rc; Yu et al. 2023."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _code_rate(Z, U, positive(eps, "eps"))
 
 
 @compiled()
 def _code_rate(Z, U, eps):
-    W = _seen(Z, U)
+    W = views(Z, U)
     return 0.5 * jnp.sum(jax.vmap(lambda head: coding.logdet_gram(head, _alpha(W, eps)))(W))
 
 
@@ -48,7 +49,7 @@ def code_rate_gradient(Z: jax.Array, U: jax.Array, eps: float) -> jax.Array:
 
     K systems of size p x p, so the cost is linear in n; the book writes the same with K inverses of size n x n. U (K, d, p):
     orthonormal bases. Book: eq. 5.2.9, eq:rate-gradient."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _code_rate_gradient(Z, U, positive(eps, "eps"))
 
 
@@ -73,26 +74,26 @@ def mssa(Z: jax.Array, U: jax.Array, eps: float) -> jax.Array:
 
     One alpha is inside, so minus the gradient of R_c is about alpha (MSSA - Z), not alpha^2 MSSA - alpha Z.
     Book: eq. 5.2.15, eq:Multi-Head-SSA."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _mssa(Z, U, positive(eps, "eps"))
 
 
 @compiled()
 def _mssa(Z, U, eps):
-    W = _seen(Z, U)
-    return _alpha(W, eps) * _back(U, attend(W, 1.0))
+    W = views(Z, U)
+    return _alpha(W, eps) * joined(U, attend(W, 1.0))
 
 
 def mssa_step(Z: jax.Array, U: jax.Array, kappa: float, eps: float) -> jax.Array:
     """New tokens (d, n): (1 - kappa alpha) Z + kappa alpha MSSA(Z | U), alpha = p / (n eps^2), an approximate step of size kappa
     down the gradient of R_c. U (K, d, p): orthonormal bases. kappa, eps > 0. Book: eq. 5.2.16, eq:gd-mcr-parts."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _mssa_step(Z, U, positive(kappa, "kappa"), positive(eps, "eps"))
 
 
 @compiled()
 def _mssa_step(Z, U, kappa, eps):
-    share = kappa * _alpha(_seen(Z, U), eps)
+    share = kappa * _alpha(views(Z, U), eps)
     return (1 - share) * Z + share * _mssa(Z, U, eps)
 
 
@@ -114,7 +115,7 @@ def decoder_step(Z: jax.Array, U: jax.Array, D: jax.Array, eps: float) -> jax.Ar
     """New tokens (d, n) of the decoder, which undoes a layer in reverse order: Y = D Z, then Y - MSSA(Y | U).
 
     U (K, d, p): orthonormal bases, D (d, d). Book: Chapter 7, the decoder of CRATE-MAE."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     Z, D = _tokens_and_dictionary(Z, D)
     return _decoder_step(Z, U, D, positive(eps, "eps"))
 
@@ -133,14 +134,14 @@ def causal_mssa(Z: jax.Array, U: jax.Array, eps: float) -> jax.Array:
 
     The factor of column i is alpha_i = p / (i eps^2), with i in place of n: n is not known to token i. U (K, d, p): orthonormal
     bases. Book: eq. 5.3.32 to 5.3.34, with the mask the other way round (its column i has to end at row i)."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _causal_mssa(Z, U, positive(eps, "eps"))
 
 
 @compiled()
 def _causal_mssa(Z, U, eps):
-    W = _seen(Z, U)
-    return _alphas(W, eps) * _back(U, attend(W, 1.0, causal=True))
+    W = views(Z, U)
+    return _alphas(W, eps) * joined(U, attend(W, 1.0, causal=True))
 
 
 class Cache(NamedTuple):
@@ -202,7 +203,7 @@ class CompressionStep(eqx.Module):
 
     def seen(self, Z: jax.Array) -> jax.Array:
         """Tokens as the heads see them: W (K, p, n)."""
-        return _seen(jax.vmap(self.norm, 1, 1)(Z), self.U)
+        return views(jax.vmap(self.norm, 1, 1)(Z), self.U)
 
     def heads(self, Z: jax.Array) -> jax.Array:
         """What each head adds to the tokens: (K, d, n). They add up to the increment, but for the bias of `out`."""
@@ -268,38 +269,12 @@ class Crate(transformer.Classifier):
 # What they share
 
 
-def attend(W: jax.Array, scale: float, causal: bool = False) -> jax.Array:
-    """W_k softmax(scale W_k^T W_k) for every head, (K, p, n), the softmax down columns; causal: column i from rows 1 to i alone."""
-    scores = scale * jnp.einsum("kpj,kpi->kji", W, W)
-    if causal:
-        n = W.shape[2]
-        scores = jnp.where(jnp.arange(n)[:, None] <= jnp.arange(n), scores, -jnp.inf)
-    return W @ jax.nn.softmax(scores, axis=1)
-
-
-def _seen(Z, U):
-    """Tokens as the heads see them: U_k^T Z, (K, p, n)."""
-    K, d, p = U.shape
-    return (U.transpose(0, 2, 1).reshape(K * p, d) @ Z).reshape(K, p, -1)
-
-
-def _back(U, W):
-    """sum_k U_k W_k (d, n)."""
-    K, d, p = U.shape
-    return U.transpose(1, 0, 2).reshape(d, K * p) @ W.reshape(K * p, -1)
-
-
 def _alpha(W, eps):
     return W.shape[1] / (W.shape[2] * jnp.asarray(eps, W.dtype) ** 2)
 
 
 def _alphas(W, eps):
     return W.shape[1] / (jnp.arange(1, W.shape[2] + 1) * jnp.asarray(eps, W.dtype) ** 2)
-
-
-def _tokens_and_heads(Z, U):
-    Z = matrix(Z, "Z", "(d, n)")
-    return same_type(Z, frames(U, "U", "(K, d, p)", d=Z.shape[0]))
 
 
 def _tokens_and_dictionary(Z, D):

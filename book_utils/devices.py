@@ -1,4 +1,4 @@
-"""What JAX computes on, in one sentence. Importing this module does not start JAX."""
+"""What JAX computes on, in one sentence, and data spread over it. Importing this module does not start JAX."""
 
 import contextlib
 import logging
@@ -21,6 +21,26 @@ def describe() -> str:
 def default_device_kind() -> str:
     """The kind of the device JAX uses when told nothing else: "cpu", or its maker's name for it, as in "NVIDIA H200"."""
     return _devices()[0].device_kind
+
+
+def spread(X: object) -> object:
+    """X, an array (..., N) or a pytree of such arrays, with its samples (the last axis) spread over all devices, equally many on each.
+
+    A compiled function of X then works on all devices at once, and so does `training.train`: the model is copied to each, and
+    gradients are summed across them. Raises ValueError if the devices do not divide N.
+    """
+    devices = _devices()
+    import jax
+    import numpy as np
+
+    mesh = jax.sharding.Mesh(np.array(devices), ("samples",))
+
+    def place(x: object) -> object:
+        shape = np.shape(x)
+        if not shape or shape[-1] % len(devices):
+            raise ValueError(f"X: got shape {shape}, want (..., N) with N a multiple of the {len(devices)} devices")
+        return jax.device_put(x, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*[None] * (len(shape) - 1), "samples")))
+    return jax.tree.map(place, X)
 
 
 def _devices() -> list:

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 
 from book_utils import transformer
 from book_utils.compile import compiled
-from book_utils.crate import _back, _seen, _tokens_and_heads
+from book_utils.heads import joined, tokens_and_heads, views
 from book_utils.validate import frames, integer, positive, same_type, shares, vector
 
 
@@ -32,13 +32,13 @@ def membership(Z: jax.Array, U: jax.Array, sigma: float) -> jax.Array:
 
     The probability that z (d,) is of head k, for heads of equal weight, variance s^2 within and noise of variance sigma^2, as
     sigma / s -> 0. Z (d, n), U (K, d, p) orthonormal, sigma > 0. Book: eq. 5.3.16, eq:pi."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _membership(Z, U, positive(sigma, "sigma"))
 
 
 @compiled()
 def _membership(Z, U, sigma):
-    return jax.nn.softmax(jnp.sum(_seen(Z, U) ** 2, axis=1) / (2 * jnp.asarray(sigma, Z.dtype) ** 2), axis=0)
+    return jax.nn.softmax(jnp.sum(views(Z, U) ** 2, axis=1) / (2 * jnp.asarray(sigma, Z.dtype) ** 2), axis=0)
 
 
 def variational_rate(Z: jax.Array, membership: jax.Array, U: jax.Array, eps: float) -> jax.Array:
@@ -52,7 +52,7 @@ def variational_rate(Z: jax.Array, membership: jax.Array, U: jax.Array, eps: flo
 @compiled()
 def _variational_rate(Z, membership, U, eps):
     d, n = Z.shape
-    moments, masses = _moments(_seen(Z, U), membership)
+    moments, masses = _moments(views(Z, U), membership)
     return jnp.sum(masses[:, None] * jnp.log1p(d / jnp.asarray(eps, Z.dtype) ** 2 * moments)) / (2 * n)
 
 
@@ -65,9 +65,9 @@ def variational_gradient(Z: jax.Array, membership: jax.Array, U: jax.Array, eps:
 
 @compiled()
 def _variational_gradient(Z, membership, U, eps):
-    W = _seen(Z, U)
+    W = views(Z, U)
     moments, _ = _moments(W, membership)
-    return _back(U, _slope(moments, Z.shape[0], eps)[:, :, None] * W * membership[:, None]) / Z.shape[1]
+    return joined(U, _slope(moments, Z.shape[0], eps)[:, :, None] * W * membership[:, None]) / Z.shape[1]
 
 
 def tssa(Z: jax.Array, U: jax.Array, tau: float, eps: float, sigma: float) -> jax.Array:
@@ -75,7 +75,7 @@ def tssa(Z: jax.Array, U: jax.Array, tau: float, eps: float, sigma: float) -> ja
 
     U (K, d, p) orthonormal; tau > 0: step, below n eps^2 / d if no coordinate may change its sign; eps > 0: distortion;
     sigma > 0: noise of the membership. Book: eq. 5.3.18, eq:tssa."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _tssa(Z, U, positive(tau, "tau"), positive(eps, "eps"), positive(sigma, "sigma"))
 
 
@@ -88,16 +88,16 @@ def causal_tssa(Z: jax.Array, U: jax.Array, tau: float, eps: float, sigma: float
     """(d, n), an increment: its column i is column i of TSSA(Z_1, ..., Z_i | U), by running sums over the tokens; linear in n.
 
     Arguments as of `tssa`; n is i in column i. Book: Exercise 5.6."""
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return _causal_tssa(Z, U, positive(tau, "tau"), positive(eps, "eps"), positive(sigma, "sigma"))
 
 
 @compiled()
 def _causal_tssa(Z, U, tau, eps, sigma):
     d, n = Z.shape
-    W, share = _seen(Z, U), _membership(Z, U, sigma)
+    W, share = views(Z, U), _membership(Z, U, sigma)
     moments = jnp.cumsum(share[:, None] * W**2, axis=2) / jnp.cumsum(share, axis=1)[:, None]
-    return -tau / jnp.arange(1, n + 1) * _back(U, _slope(moments, d, eps) * W * share[:, None])
+    return -tau / jnp.arange(1, n + 1) * joined(U, _slope(moments, d, eps) * W * share[:, None])
 
 
 class TokenStatistics(NamedTuple):
@@ -130,10 +130,10 @@ def tssa_step(state: TokenStatistics, z: jax.Array, U: jax.Array, tau: float, ep
 
 @compiled()
 def _tssa_step(state, z, U, tau, eps, sigma):
-    w, share = _seen(z[:, None], U)[:, :, 0], _membership(z[:, None], U, sigma)[:, 0]
+    w, share = views(z[:, None], U)[:, :, 0], _membership(z[:, None], U, sigma)[:, 0]
     power, mass, count = state.power + share[:, None] * w**2, state.mass + share, state.count + 1
     slope = _slope(power / mass[:, None], U.shape[1], eps)
-    out = -tau / count * _back(U, (slope * w * share[:, None])[:, :, None])[:, 0]
+    out = -tau / count * joined(U, (slope * w * share[:, None])[:, :, None])[:, 0]
     return TokenStatistics(power, mass, count), out
 
 
@@ -157,7 +157,7 @@ class TokenStatisticsStep(eqx.Module):
         self.inverse_temperature, self.out = jnp.ones(K), eqx.nn.Linear(K * p, d, key=second)
 
     def __call__(self, Z: jax.Array) -> jax.Array:
-        W = _seen(jax.vmap(self.norm, 1, 1)(Z), self.U)
+        W = views(jax.vmap(self.norm, 1, 1)(Z), self.U)
         mixed = statistics_attention(W, self.inverse_temperature, self.causal)
         return Z + jax.vmap(self.out, 1, 1)(mixed.reshape(-1, Z.shape[1]))
 
@@ -213,5 +213,5 @@ def _slope(moments, d, eps):
 
 
 def _arguments(Z, membership, U):
-    Z, U = _tokens_and_heads(Z, U)
+    Z, U = tokens_and_heads(Z, U)
     return *same_type(Z, shares(membership, "membership", "(K, n)", K=U.shape[0], n=Z.shape[1])), U

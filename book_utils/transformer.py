@@ -31,7 +31,7 @@ def patches(X: jax.Array, w: int) -> jax.Array:
 
 
 def head_dimension(d: int, K: int) -> int:
-    """p = d / K; ValueError where K does not divide d."""
+    """The dimension p = d / K of each of K heads for tokens of dimension d; ValueError where K does not divide d."""
     if validate.integer(d, "d", 1) % validate.integer(K, "K", 1):
         raise ValueError(f"K: got {K} heads for tokens of dimension {d}, want a number that divides {d}")
     return d // K
@@ -112,7 +112,7 @@ class Perceptron(eqx.Module):
 
 
 class Pair(eqx.Module):
-    """Two steps, one after the other."""
+    """Two steps, one after the other: `mix` lets tokens see each other, `each` treats every token by itself."""
 
     mix: eqx.Module
     each: eqx.Module
@@ -137,7 +137,7 @@ class VisionTransformer(Classifier):
 
 
 def parameters(model: eqx.Module) -> int:
-    """How many numbers are trained."""
+    """How many numbers of the model are trained: all floating-point arrays in it."""
     return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)))
 
 
