@@ -8,6 +8,10 @@ PRINCIPLES = [f"P5.{n}" for n in range(1, 33)]
 # Every letter of a stub: its shape and its meaning. The order is the order of arguments in stubs and kernels.
 LETTERS = {
     "key": ("key", "random key of JAX"),
+    "runs": ("(n, d, n)", "outputs for the first 1, ..., n tokens of a sequence: runs[i - 1] has its first i columns filled"),
+    "power": ("(K, p)", "sums over tokens of Pi w^2, one for each coordinate of each head"),
+    "mass": ("(K,)", "sums over tokens of Pi, one for each head"),
+    "count": ("int", "number of tokens so far"),
     "X": ("(D, N)", "data, one sample per column"),
     "x": ("(d,)", "one signal of length d"),
     "X_new": ("(D, M)", "other data"),
@@ -25,6 +29,8 @@ LETTERS = {
     "mu": ("(d, K)", "means of K clusters of tokens, one per column"),
     "D": ("(d, d)", "dictionary: a code is sought with tokens = D @ code"),
     "W": ("(p, n)", "tokens as one head sees them, U[k].T @ Z"),
+    "w": ("(p,) or (n,)", "one token as a head sees it, or one coordinate of it for n tokens"),
+    "share": ("(n,)", "shares of n tokens in one head"),
     "Q": ("(d, d)", "orthogonal matrix"),
     "A": ("(n, n)", "square matrix"),
     "S": ("(d, d)", "symmetric positive semidefinite matrix"),
