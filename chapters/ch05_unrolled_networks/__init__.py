@@ -54,7 +54,9 @@ LETTERS = {
     "d": ("int", "dimension of features or tokens"),
     "K": ("int", "number of classes or heads"),
     "p": ("int", "dimension of one head"),
-    "k": ("int", "number of a class or head"),
+    "k": ("int", "number of a class, a head or a token"),
+    "r": ("int", "dimension of the span of the data"),
+    "N_k": ("int", "number of samples of one class"),
 }
 
 # Slips of index or notation, for the page of errata; those that change mathematics stand in the lesson.
