@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from book_utils import coding, crate, data, invariance, plot, redunet, tost
+from book_utils import coding, crate, data, plot, tost
 from book_utils.course import derivation, exercise, hint, lesson, measured, show, solution, todo, yours
 from book_utils.explore import explore
 from book_utils.plot import figure
