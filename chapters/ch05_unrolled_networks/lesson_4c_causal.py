@@ -329,13 +329,12 @@ def looped_rates(Z: "(d, n)", U: "(K, d, p)", kappa: float, eps: float, T: int) 
 # %%
 from chapters.ch05_unrolled_networks.experiments_causal import many_tokens, attention_rates
 
-Z, U, eps = many_tokens()
-alpha = U.shape[2] / (Z.shape[1] * eps**2)
+Z, U, eps = many_tokens()  # alpha is 1
 alt = "Exact steps fall all the way, ever faster; attention falls faster at first and then stays; attention added to Z climbs."
 with figure(alt, size=(5.6, 2.6)) as ax:
-    ax.plot(looped_rates(Z, U, 0.3 / alpha, eps, 20), label="exact gradient")
-    ax.plot(attention_rates(Z, U, 0.3 / alpha, eps, 20), color=plot.COLORS[1], label="attention with its residual constant")
-    ax.plot(attention_rates(Z, U, 0.3 / alpha, eps, 20, residual=1.0), color=plot.COLORS[3], label="Z + attention")
+    ax.plot(looped_rates(Z, U, 0.3, eps, 20), label="exact gradient")
+    ax.plot(attention_rates(Z, U, 0.3, eps, 20), color=plot.COLORS[1], label="attention with its residual constant")
+    ax.plot(attention_rates(Z, U, 0.3, eps, 20, residual=1.0), color=plot.COLORS[3], label="Z + attention")
     ax.set(xlabel="times the layer was applied", ylabel="coding rate of the heads", yscale="log")
     ax.legend()
 
