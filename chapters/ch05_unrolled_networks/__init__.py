@@ -3,7 +3,7 @@
 KEY = "ch05"
 TITLE = "Chapter 5: Deep representations as unrolled optimisation"
 
-PRINCIPLES = [f"P5.{n}" for n in (*range(1, 6), 14, 15, 17, 18, *range(28, 32))]
+PRINCIPLES = [f"P5.{n}" for n in (*range(1, 6), 14, 15, 17, 18, 21, 22, *range(28, 32))]
 
 # Every letter of a stub: its shape and its meaning. The order is the order of arguments in stubs and kernels.
 LETTERS = {
@@ -21,7 +21,7 @@ LETTERS = {
     "H": ("(d, N)", "direction in which features are changed, or a gradient"),
     "z": ("(d,)", "one feature, token or signal"),
     "V": ("(m, d)", "one signal of m channels"),
-    "labels": ("(N,)", "class of every sample, 0 to K - 1"),
+    "labels": ("(N,) or (n,)", "class of every sample or token, 0 to K - 1"),
     "membership": ("(K, N) or (K, n)", "share of every column in every class or head: the K shares of a column add up to 1"),
     "E": ("(d, d)", "expansion operator"),
     "C": ("(K, d, d)", "compression operators, one per class"),
@@ -60,4 +60,6 @@ LETTERS = {
 }
 
 # Slips of index or notation, for the page of errata; those that change mathematics stand in the lesson.
-ERRATA = []
+ERRATA = [
+    ("[[sec:causal-crate]], third display", "the rate of all heads is written R(Z_{1:i} | U)", "R^c_eps(Z_{1:i} | U), as in [[eq:rate-gradient]]"),
+]

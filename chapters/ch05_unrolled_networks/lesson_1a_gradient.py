@@ -4,11 +4,9 @@
 # After this part you can
 # - derive the gradient of the rate reduction, and say what each of its two halves does to a feature;
 # - read both halves as residuals of ridge regressions, and say when they are projections;
-# - turn a gradient step on the features of a training set into a layer that any point can pass;
-# - replace labels that a test point does not have by a soft guess, and so meet a nonlinearity nobody put there;
-# - build a network of many layers from its training data without back-propagation, and say what it can and cannot do.
+# - turn a gradient step on the features of a training set into a layer that any point can pass.
 #
-# Core exercises: 45 minutes. *More* and *challenge* exercises are for those who want them.
+# Core exercises: 23 minutes. *More* and *challenge* exercises are for those who want them.
 
 # %% [markdown]
 # ### 1.1 The objective, and one identity

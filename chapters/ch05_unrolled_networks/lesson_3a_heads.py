@@ -4,11 +4,10 @@
 # After this part you can
 # - write down what it costs to code tokens head by head, and differentiate it at a cost linear in their number;
 # - say which two approximations turn its gradient into attention, when they are good, and when they are not;
-# - explain heads, queries, keys and values, the skip connection, LayerNorm and the MLP each by the step it stands for;
-# - put the two steps together, count parameters, and turn the layer around into a decoder;
-# - measure whether a trained network does what it was derived to do, and what that is worth beside a black box.
+# - explain heads, queries, keys, values and the residual constant each by the step they stand for;
+# - say what a network of such layers is worth beside a black box of equal budget, measured.
 #
-# Core exercises: 50 minutes. *More* and *challenge* exercises are for those who want them.
+# Core exercises: 28 minutes. *More* and *challenge* exercises are for those who want them.
 
 # %% [markdown]
 # ### 3.1 Coding tokens by heads
@@ -358,7 +357,7 @@ show(**corrections(code_gradient))
 # The network of the next section drops the residual constant: its step is $Z+\mathrm{MSSA}(Z)$. With the linear kernel that is *up* the
 # rate, always: $\langle\nabla R^c,\mathrm{MSSA}\rangle=\alpha^2\sum_k\operatorname{tr}(W_k^\top(I+\alpha W_kW_k^\top)^{-1}W_kW_k^\top W_k)\ge0$. With
 # the softmax there is no proof, so the next cell counts, over 500 random sets of tokens and heads. What brings the rate down
-# again is the normalisation of tokens in the next layer, and that would bring it down for other steps, too (3.7).
+# again is the normalisation of tokens in the next layer.
 # </details>
 
 # %%
