@@ -57,7 +57,7 @@ def cc_sum(f, rng):
     close(np.sum(f(shares_of(rng), 0.7, 5)[2]), 1.0)
 
 
-@class_constants.law("alpha (class sizes)-free: d / (N eps^2), halved when every sample is written twice")
+@class_constants.law("alpha is d / (N eps^2), halved when every sample is written twice")
 def cc_alpha(f, rng):
     S = shares_of(rng)
     close(f(S, 0.5, 3)[0], 3 / (8 * 0.25))
@@ -317,7 +317,7 @@ projection_gap = Exercise(
 def pg_built(f, rng):
     for eps, N, d, r in ((0.7, 12, 5, 3), (0.3, 40, 5, 2)):
         Q, _ = np.linalg.qr(rng.normal(size=(d, d)))
-        Z = np.tile(Q[:, :r], N)[:, :N] if N % r == 0 else None
+        Z = np.tile(Q[:, :r], N // r)
         E = np.linalg.inv(np.eye(d) + d / (N * eps**2) * Z @ Z.T)
         close(f(eps, N, d, r), np.linalg.norm(E - (np.eye(d) - Q[:, :r] @ Q[:, :r].T), 2))
 

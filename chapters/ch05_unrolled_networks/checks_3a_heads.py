@@ -282,7 +282,7 @@ to_attention.wrong("jumps over the identity", replace=("    yield Z - kappa * al
 
 
 @to_attention.right("the heads' projections first")
-def _(Z, Q, kappa, alpha):
+def _(Z, Q, alpha, kappa):
     Z, Q = np.asarray(Z, dtype=float), np.asarray(Q, dtype=float)
     U, V, I = Q[:, : len(Q) // 2], Q[:, len(Q) // 2 :], np.eye(Z.shape[1])
     kernel = lambda W: W.T @ W

@@ -177,7 +177,7 @@ def neumann_sum(A: "(n, n)", T: int) -> "(n, n)":
 
 # %%
 @derivation("ch05.to_attention")
-def to_attention(Z: "(d, n)", Q: "(d, d)", kappa: float, alpha: float):
+def to_attention(Z: "(d, n)", Q: "(d, d)", alpha: float, kappa: float):
     """From a step down the two-term gradient to attention with a residual constant, for two heads U, V that are orthonormal together.
     Multiply out the terms of each head, then use U U^T + V V^T = I."""
     Z, Q = np.asarray(Z, dtype=float), np.asarray(Q, dtype=float)
