@@ -3,7 +3,7 @@
 KEY = "ch05"
 TITLE = "Chapter 5: Deep representations as unrolled optimisation"
 
-PRINCIPLES = [f"P5.{n}" for n in (*range(1, 6), 14, 15, 17, 18, 21, 22, *range(28, 32))]
+PRINCIPLES = [f"P5.{n}" for n in (*range(1, 9), 14, 15, 17, 18, 21, 22, *range(28, 32))]
 
 # Every letter of a stub: its shape and its meaning. The order is the order of arguments in stubs and kernels.
 LETTERS = {
@@ -62,5 +62,7 @@ LETTERS = {
 
 # Slips of index or notation, for the page of errata; those that change mathematics stand in the lesson.
 ERRATA = [
+    ("[[alg:redunet_evaluation]], input", "learning rate lambda", "lambda is the inverse temperature of the memberships; the step eta is missing"),
+    ("[[eqn:ReduNet]]", "f^0, z^0 and the sphere S^(n-1)", "layers f^1 to f^L from z^1 on, as in [[alg:redunet_training]], on S^(d-1)"),
     ("[[sec:causal-crate]], third display", "the rate of all heads is written R(Z_{1:i} | U)", "R^c_eps(Z_{1:i} | U), as in [[eq:rate-gradient]]"),
 ]

@@ -1,0 +1,195 @@
+# %% [markdown]
+# ### 1.6 Memberships without labels
+# **Claim.** A new point has no label, so its memberships are guessed from what each class leaves of it ([[eqn:soft-residual]]):
+#
+# $$\hat\pi_k(z)=\frac{e^{-\lambda\|\gamma_kC_kz\|}}{\sum_le^{-\lambda\|\gamma_lC_lz\|}} .$$
+#
+# **Derive.** $\gamma_kC_k=\alpha(I+\alpha_kZ\Pi_kZ^\top)^{-1}$ (Section 1.1), so $\|\gamma_kC_kz\|/\alpha$ is the length of the residual of $z$ when
+# class $k$ explains it (Section 1.3), between 0 and 1 for a unit vector. What is $\hat\pi$ at $\lambda=0$, and as $\lambda\to\infty$? By how much
+# must $\lambda$ exceed 1 to matter?
+#
+# <details><summary>Answers</summary>
+#
+# At 0 all classes get $1/K$, whatever $z$ is; as $\lambda\to\infty$ the class with the shortest residual gets everything. The odds of two
+# classes are $e^{\lambda\alpha(r_l-r_k)}$ with residuals $r\le1$. So not $\lambda$ counts but $\lambda\alpha$, and at $\lambda\alpha=1$ the
+# odds never exceed $e$, while $\alpha=d/(N\varepsilon^2)$ shrinks with the number of samples. A $\lambda$ that was right for 100 samples
+# is too small by a factor of ten for 1,000.
+# </details>
+#
+# This softmax is the network's *only* nonlinearity: nobody put it in for being one.
+#
+# #### Exercise: memberships without labels
+# *Core, 8 minutes.*
+
+# %%
+@exercise("ch05.soft_membership")
+def soft_membership(Z_new: "(d, M)", C: "(K, d, d)", gamma: "(K,)", lam: float) -> "(K, M)":
+    """The shares of every column z of Z_new in the K classes: softmax over k of -lam * ||gamma_k C_k z||, the length not squared. lam
+    may be as large as a million: nothing may over- or underflow into NaN.
+    Example: Z_new = [[2.]], C = [[[1.]], [[2.]]], gamma = [0.5, 0.5], lam = 1.  ->  [[0.7311], [0.2689]]"""
+    #: solution
+    lengths = np.linalg.norm(np.asarray(gamma)[:, None, None] * (np.asarray(C) @ np.asarray(Z_new)), axis=1)
+    logits = -lam * lengths
+    weights = np.exp(logits - logits.max(axis=0))
+    return weights / weights.sum(axis=0)
+    #: end
+
+# %% [markdown]
+# **Derive.** Why $\gamma_kC_k$ and not $C_k$? Let the two classes $k$ and $l$ fill orthogonal subspaces of $r$ dimensions evenly with unit vectors,
+# so that the nonzero eigenvalues of $Z\Pi_kZ^\top$ are $N_k/r$. How long are $C_kz$ and $C_lz$ for a unit vector $z$ of class $k$? Which
+# is longer if $N_l$ is much larger than $N_k$?
+#
+# <details><summary>Answer</summary>
+#
+# $z$ lies in the subspace of class $k$, where $C_k$ has the eigenvalue $\alpha_k/(1+\alpha_kN_k/r)$ with
+# $\alpha_k=d/(N_k\varepsilon^2)$: the length is $\frac d{N_k}\cdot\frac r{r\varepsilon^2+d}$. For class $l$ it is $\alpha_l=\frac d{N_l\varepsilon^2}$,
+# since $z$ is orthogonal to all of its samples. Both have a size of class below. Let $N_l$ grow, and the second becomes the shorter one:
+# the large class claims a point that it does not explain at all. $\gamma_k$ takes $1/N_k$ away.
+# </details>
+#
+# #### Exercise: when a small class is no longer found
+# *More, 8 minutes.*
+
+# %%
+@exercise("ch05.breaking_ratio")
+def breaking_ratio(eps: float, d: int, r: int) -> "()":
+    """The ratio N_l / N_k at which ||C_k z|| = ||C_l z||, for z of unit length in class k. Each of the two classes fills its own
+    subspace of r of the d dimensions evenly with unit vectors; the subspaces are orthogonal to each other.
+    Example: eps = 0.5, d = 3, r = 1  ->  13."""
+    #: solution
+    return 1 + d / (r * eps**2)
+    #: end
+
+# %% [markdown]
+# **See.** Fresh points of a class of 40, beside a class so many times as large, near two orthogonal planes in $\mathbb R^{10}$ with
+# $\varepsilon=1$: the share that gets most of its membership in its own class, by your function.
+
+# %%
+from chapters.ch05_unrolled_networks.experiments_redunet import found
+
+ratios = [1, 2, 3, 4, 5, 7, 10, 20]
+alt = "Without gamma the share of points found falls from one to zero, the sooner the more noise; with gamma it stays at one."
+with figure(alt, size=(4.6, 2.4)) as ax:
+    for i, noise in enumerate((0.02, 0.05, 0.1)):
+        ax.plot(ratios, found(soft_membership, ratios, noise, 1.0, False), plot.MARKERS[i] + "-", color=plot.COLORS[i], label=f"without gamma, noise {noise}")
+    ax.plot(ratios, found(soft_membership, ratios, 0.1, 1.0, True), color="black", label="with gamma, noise 0.1")
+    for mine in yours(soft_membership):
+        ax.plot(ratios, found(mine, ratios, 0.1, 1.0, True), **plot.DASHED)
+    ax.axvline(breaking_ratio(1.0, 10, 2), color="black", linestyle=":")
+    ax.set(xscale="log", xticks=ratios, xticklabels=ratios, xlabel="size of the other class over its own", ylabel="share found")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+# %% [markdown]
+# The dotted line is your ratio. It is exact without noise; noise leaves a residual in the own class, too, and the rule breaks earlier.
+#
+# <details><summary>If you read the book</summary>
+#
+# [[eqn:soft-residual]] and both algorithms compare $\|C_kz\|$, and so does the published code. For classes of equal size that is our rule with
+# $\lambda$ divided by $K$. For others it is not a guess of the membership any more, as the figure and the next cell show: a class of 100
+# beside one of 1,000 at $\varepsilon^2=0.1$.
+# </details>
+
+# %%
+one = lambda weighted: found(soft_membership, [10], 0.1, 0.1**0.5, weighted)[0]
+show(found_as_printed=one(False), found_with_gamma=one(True))
+
+# %% [markdown]
+# ### 1.7 The network
+# **Claim.** Put together, a layer is ([[eqn:layer-approximate]])
+#
+# $$z\;\mapsto\;\frac{z+\eta\,g(z)}{\|z+\eta\,g(z)\|},\qquad g(z)=Ez-\sum_k\hat\pi_k(z)\,\gamma_kC_kz ,$$
+#
+# and its parts have names. "$z\,+$" is a skip connection, as in a ResNet; the $K$ products $C_kz$ are parallel branches, as in a ResNeXt; the
+# softmax is their gate; the division is a normalisation of the layer. *Nothing is trained*: $E$ and $C_k$ are computed from the features of the training set
+# that arrive at the layer ([[alg:redunet_training]]). The network is built from its first layer to its last, with no gradient propagated back.
+#
+# #### Exercise: the layer of a ReduNet
+# *Core, 6 minutes.*
+
+# %%
+@exercise("ch05.redunet_layer")
+def redunet_layer(Z_new: "(d, M)", E: "(d, d)", C: "(K, d, d)", gamma: "(K,)", eta: float, lam: float) -> "(d, M)":
+    """The new features: every column z + eta g(z), scaled to length 1, g(z) with the soft memberships of z at lam. You may call
+    soft_membership, increment and sphere_step; in all of them gamma is the same. Columns of Z_new may have any length but 0.
+    Example: Z_new = [[1.], [0.]], E = [[1., 0.], [1., 1.]], C = [[[1., 0.], [0., 1.]]], gamma = [1.], eta = 1., lam = 1.  ->  [[0.7071], [0.7071]]"""
+    #: solution
+    membership = soft_membership(Z_new, C, gamma, lam)
+    return sphere_step(Z_new, increment(Z_new, membership, E, C, gamma), eta)
+    #: end
+
+# %% [markdown]
+# #### Exercise: building forward
+# *More, 12 minutes.*
+
+# %%
+@exercise("ch05.redunet_build")
+def redunet_build(Z: "(d, N)", labels: "(N,)", eta: float, eps: float, lam: float, L: int) -> "(L, d, d), (L, K, d, d), (L + 1, d, N)":
+    """Operators of L layers and the features before, between and after them; the first are Z itself. The E and the C_k of a layer are
+    those of the features that arrive there, with the true labels 0 to K - 1 (each occurs); the features then move by that layer,
+    without labels. gamma is that of the training set in all layers. Columns of Z have length 1. You may call earlier exercises.
+    Example: Z = [[1., 0.], [0., 1.]], labels = [0, 1], eta = 1., eps = 1., lam = 100., L = 1  ->  ([[[0.5, 0.], [0., 0.5]]],
+    [[[[0.6667, 0.], [0., 2.]], [[2., 0.], [0., 0.6667]]]], [[[1., 0.], [0., 1.]], [[1., 0.], [0., 1.]]])"""
+    #: solution
+    membership = np.eye(np.max(labels) + 1)[:, np.asarray(labels)]
+    gamma = membership.mean(axis=1)
+    Es, Cs, path = [], [], [np.asarray(Z)]
+    for _ in range(L):
+        E, C, _ = expand_compress(path[-1], membership, eps)
+        Es.append(E)
+        Cs.append(C)
+        path.append(np.asarray(redunet_layer(path[-1], E, C, gamma, eta, lam)))
+    return np.stack(Es), np.stack(Cs), np.stack(path)
+    #: end
+
+# %% [markdown]
+# **Play.** Three clouds on the sphere of $\mathbb R^3$, $\varepsilon^2=0.1$, $\lambda\alpha=100$: training points (left) after so many layers of your network, and the
+# rate reduction of training points and of fresh ones, which pass the same layers without labels. Spread 0.25 lets the clouds overlap.
+
+# %%
+from chapters.ch05_unrolled_networks.experiments_redunet import BEST, through
+
+def draw_network(fig, layers, eta, spread):
+    ran = through(redunet_build, redunet_layer, spread, eta, 100.0, 120)
+    sphere, rates = fig.add_subplot(1, 2, 1, projection="3d"), fig.add_subplot(1, 2, 2)
+    for k in range(3):
+        sphere.scatter(*ran["path"][layers][:, ran["labels"] == k], color=plot.COLORS[k], marker=plot.MARKERS[k], s=8)
+    sphere.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), xticks=[], yticks=[], zticks=[], box_aspect=(1, 1, 1))
+    rates.plot(ran["gains"][0], marker="None", label="training")
+    rates.plot(range(0, 121, 6), ran["gains"][1][::6], plot.MARKERS[1], color=plot.COLORS[1], linestyle="None", markersize=4, label="fresh")
+    rates.axhline(BEST, color="black", linestyle=":")
+    rates.axvline(layers, color="gray")
+    rates.set(xlabel="layers", ylabel="rate reduction", ylim=(0, 2))
+    rates.legend(loc="lower right")
+    at = ran["gains"][:, layers]
+    return f"{layers} layers, eta = {eta:g}, spread {spread:g}: rate reduction {at[0]:.2f}, of fresh points {at[1]:.2f}; the optimum is {BEST:.2f}."
+
+explore(draw_network, {"layers": [0, 10, 30, 120], "eta": [0.1, 0.5, 2.0], "spread": [0.1, 0.25]}, start={"layers": 120, "eta": 0.5, "spread": 0.1}, size=(6.2, 2.7))
+
+# %% [markdown]
+# ### 1.8 Experts
+# **Claim.** $\sum_k\hat\pi_k(z)\gamma_kC_kz$ is a *mixture of experts*: expert $k$ answers $\gamma_kC_kz$, a gate weighs the answers. As $\lambda\to\infty$ the gate chooses one.
+#
+# **Derive.** How fast? Let the shortest answer be shorter than any other by at least a gap $\Delta$. And what does choosing save here?
+#
+# <details><summary>Answers</summary>
+#
+# Any other expert has odds of at most $e^{-\lambda\Delta}$ against the best one, so all together they weigh at most $(K-1)e^{-\lambda\Delta}$, and
+# the mixture differs from the best answer by at most that times the longest difference of two answers: exponentially fast in $\lambda\Delta$.
+# It saves nothing. This gate looks at the *answers*: all $Kd^2$ products are done before it can choose. The gates of large language models look at
+# $z$ alone, by $Kd$ products, and only the chosen expert works. A gate of that kind is not derived here.
+# </details>
+#
+# #### Exercise: one expert for each point
+# *More, 8 minutes.*
+
+# %%
+@exercise("ch05.top_expert")
+def top_expert(Z_new: "(d, M)", C: "(K, d, d)", gamma: "(K,)") -> "(d, M), (M,)":
+    """For every column z of Z_new the shortest of the K answers gamma_k C_k z, and the number k (from 0) of the expert that gave it.
+    No two answers to a point are equally short.
+    Example: Z_new = [[2., 1.]], C = [[[1.]], [[3.]]], gamma = [0.5, 0.5]  ->  ([[1., 0.5]], [0, 0])"""
+    #: solution
+    answers = np.asarray(gamma)[:, None, None] * (np.asarray(C) @ np.asarray(Z_new))
+    chosen = np.linalg.norm(answers, axis=1).argmin(axis=0)
+    return answers[chosen, :, np.arange(len(chosen))].T, chosen
+    #: end
