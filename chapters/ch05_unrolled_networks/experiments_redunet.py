@@ -53,3 +53,21 @@ def through(redunet_build: Callable, redunet_layer: Callable, spread: float, eta
 def _compression(Z: np.ndarray, membership: np.ndarray, eps: float) -> np.ndarray:
     d, sizes = len(Z), membership.sum(axis=1)[:, None, None]
     return np.linalg.inv(sizes * eps**2 / d * np.eye(d) + (Z * membership[:, None]) @ Z.T)
+
+
+def gate_errors(soft_membership: Callable, top_expert: Callable, strengths: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """How far the mixture is from the answer of the top expert, for three of the overlapping clouds' points at every lam alpha, and
+    the bound (K - 1) exp(-lam gap) times the longest difference from that answer: both (3, strengths), over alpha.
+
+    The points are those at which the gap is larger than at 20, 50 and 80 % of all."""
+    Z, shares = three_clouds(spread=0.25)
+    C, gamma, alpha = _compression(Z, shares, EPS), shares.mean(axis=1), 3 / (120 * EPS**2)
+    answers = gamma[:, None, None] * (C @ Z) / alpha
+    lengths = np.sort(np.linalg.norm(answers, axis=1), axis=0)
+    gaps = lengths[1] - lengths[0]
+    chosen = np.argsort(gaps)[[24, 60, 96]]
+    top = np.asarray(top_expert(Z, C, gamma)[0])[:, chosen] / alpha
+    far = np.linalg.norm(answers[:, :, chosen] - top, axis=1).max(axis=0)
+    errors = [np.linalg.norm((np.asarray(soft_membership(Z, C, gamma, strength / alpha))[:, None] * answers).sum(axis=0)[:, chosen] - top, axis=0)
+              for strength in strengths]
+    return np.array(errors).T, far[:, None] * 2 * np.exp(-np.outer(gaps[chosen], strengths))

@@ -143,7 +143,7 @@ def redunet_build(Z: "(d, N)", labels: "(N,)", eta: float, eps: float, lam: floa
 
 # %% [markdown]
 # **Play.** Three clouds on the sphere of $\mathbb R^3$, $\varepsilon^2=0.1$, $\lambda\alpha=100$: left the training points, as dots, and
-# where so many layers of your network have taken them; right the rate reduction, also of fresh points that pass the same layers without labels. Spread 0.25 lets the clouds overlap.
+# where so many layers of your network have taken them, with lines from the origin to the mean of each class; right the rate reduction, also of fresh points that pass the same layers without labels. Spread 0.25 lets the clouds overlap.
 
 # %%
 from chapters.ch05_unrolled_networks.experiments_redunet import BEST, through
@@ -153,9 +153,11 @@ def draw_network(fig, layers, eta, spread):
     sphere, rates = fig.add_subplot(1, 2, 1, projection="3d"), fig.add_subplot(1, 2, 2)
     for k in range(3):
         start, now = (ran["path"][layer][:, ran["labels"] == k] for layer in (0, layers))
-        sphere.plot(*start, ".", color=plot.COLORS[k], markersize=2, alpha=0.4)
-        sphere.plot(*now, plot.MARKERS[k], color=plot.COLORS[k], markersize=4)
-    sphere.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), xticks=[], yticks=[], zticks=[], box_aspect=(1, 1, 1))
+        sphere.plot(*start, ".", color=plot.COLORS[k], markersize=3)
+        sphere.plot(*now, plot.MARKERS[k], color=plot.COLORS[k], markersize=7)
+        sphere.plot(*np.stack([np.zeros(3), now.mean(axis=1)], axis=1), color=plot.COLORS[k], marker="None")
+    sphere.set(xlim=(-0.2, 1), ylim=(-0.2, 1), zlim=(-0.2, 1), box_aspect=(1, 1, 1))
+    sphere.set_axis_off()
     rates.plot(ran["gains"][0], marker="None", label="training")
     rates.plot(range(0, 121, 6), ran["gains"][1][::6], plot.MARKERS[1], color=plot.COLORS[1], linestyle="None", markersize=4, label="fresh")
     rates.axhline(BEST, color="black", linestyle=":")
@@ -197,6 +199,25 @@ def top_expert(Z_new: "(d, M)", C: "(K, d, d)", gamma: "(K,)") -> "(d, M), (M,)"
     #: end
 
 # %% [markdown]
+# **See.** Three points of overlapping clouds, with a small, a middling and a large gap: the distance of the soft mixture from your expert's answer,
+# both over $\alpha$, and (dotted) the bound of the answer above, with $K=3$.
+
+# %%
+from chapters.ch05_unrolled_networks.experiments_redunet import gate_errors
+
+strengths = [1, 3, 5, 10, 15, 20, 30]
+alt = "Each distance falls below its dotted bound and soon runs along it in parallel, steeper for a larger gap."
+with figure(alt, size=(5.6, 2.4)) as ax:
+    for i, (errors, bound) in enumerate(zip(*gate_errors(soft_membership, top_expert, strengths))):
+        ax.semilogy(strengths, errors, plot.MARKERS[i] + "-", color=plot.COLORS[i], label=("small gap", "middling gap", "large gap")[i])
+        ax.semilogy(strengths, bound, ":", color=plot.COLORS[i], marker="None")
+    for mine in yours(top_expert):
+        for errors in gate_errors(soft_membership, mine, strengths)[0]:
+            ax.semilogy(strengths, errors, **plot.DASHED | {"label": None})
+    ax.set(xlabel="lambda alpha", ylabel="distance", ylim=(5e-5, 3))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+# %% [markdown]
 # ### 1.9 Doubt: what do the layers buy?
 # Optional. Numbers are means over five draws or splits, with standard deviations; they are stored, and `RUN_LONG=1` measures them anew by
 # `long_redunet.py`, in about a minute.
@@ -207,7 +228,7 @@ def top_expert(Z_new: "(d, M)", C: "(K, d, d)", gamma: "(K,)") -> "(d, M), (M,)"
 #
 # - At 1 and below everything *collapses* to one direction, of a rate reduction of 0: where memberships are nearly equal, all classes are compressed
 #   together.
-# - From 10 on it hardly matters, so one can do without fine tuning. What is lost there with overlapping clouds is lost because some points start
+# - From 30 on it does not matter: no fine tuning. What overlapping clouds still lose, they lose because some points start
 #   nearer to another class: the layers carry them there, for good.
 # </details>
 
@@ -237,7 +258,7 @@ with figure(alt, size=(6.4, 2.4)) as ax:
 #
 # - Half the step, twice the layers, up to $\eta=5$: depth here is *time*, not expressive power. At 10 the steps overshoot, and 99 % are never reached.
 # - With the true labels in place of the soft memberships the counts are the same: on separated clouds the gate is never wrong.
-# - A better optimiser needs no more than the largest sensible step, but what it finds is features of these points, no map for others.
+# - Adam is no quicker than the best step, and what it finds are features of these points, no map for others.
 # </details>
 
 # %%
@@ -300,19 +321,20 @@ print(f"Building takes {slower:.1f} times as long as the 2,000 steps of the MLP.
 # After 30 layers, three splits: the rate reduction of test digits as a share of that of as many training digits, and the accuracy of the first and the
 # last gate with all digits, against $\varepsilon^2$.
 #
-# - Yes, in its features: the smaller $\varepsilon$ and the fewer samples, the more of the rate reduction is a property of the training digits alone.
+# - Yes, in its features: with fewer samples more of the rate reduction belongs to the training digits alone, and with a smaller $\varepsilon$, too,
+#   until it levels off.
 # - The accuracy has its best $\varepsilon$ in the middle. For the smallest $\varepsilon$ a class is said to span almost everything, the first gate is unsure, and
 #   there, and only there, the layers help: by two in a hundred.
 # </details>
 
 # %%
 fits = measured(long_redunet.redunet_distortions)
-alt = "Left, the share of the rate reduction kept on test digits falls with smaller eps, most for ten digits per class. Right, accuracy peaks in the middle."
+alt = "Left, the share of the rate reduction kept on test digits is lowest for ten digits per class and higher at the largest eps. Right, accuracy peaks in the middle."
 with figure(alt, size=(7.6, 2.5), ncols=2) as (left, right):
     for i, (train, test, name) in enumerate(zip(*fits["gains"], ("10 per class", "30 per class", "about 120"))):
         left.plot(fits["squares"], (test / train).mean(axis=1), color=plot.COLORS[i], marker=plot.MARKERS[i], label=name)
-    left.set(xscale="log", xlabel="eps squared", ylabel="test over training")
-    left.legend()
+    left.set(xscale="log", xlabel="eps squared", ylabel="test over training", ylim=(0.7, 1))
+    left.legend(loc="lower right")
     for i, (runs, name) in enumerate(zip(fits["accuracy"][:, 2], ("last gate", "first gate"))):
         right.errorbar(fits["squares"], runs.mean(axis=1), runs.std(axis=1, ddof=1), color=plot.COLORS[i], marker=plot.MARKERS[i], label=name)
     right.set(xscale="log", xlabel="eps squared", ylabel="test accuracy")
