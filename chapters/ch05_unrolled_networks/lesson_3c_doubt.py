@@ -1,5 +1,5 @@
 # %% [markdown]
-# ### 3.5 Doubt: beside a black box
+# ### 3.8 Doubt: beside a black box
 # Optional: is a network that was derived as good as one that was designed, and is it easier to understand? Everything here is
 # about 1,797 digits of $8\times8$ pixels in 16 patches, and networks of about 14,000 numbers trained for 400 steps: too small to
 # say anything about networks of $10^8$ numbers, such as those of the book's tables, but large enough for an equal start. The three
