@@ -45,6 +45,7 @@ LETTERS = {
     "c": ("float", "factor in f(x) = log(1 + c x)"),
     "eps": ("float", "distortion: root of the mean squared error, summed over the coordinates"),
     "lam": ("float", "weight of the l1 norm, or inverse temperature of a membership, as the exercise says"),
+    "signal": ("float", "standard deviation of a token within its head"),
     "sigma": ("float", "standard deviation of noise"),
     "delta": ("float", "size of the noise in the other subspaces"),
     "temperature": ("float", "temperature of a softmax"),
