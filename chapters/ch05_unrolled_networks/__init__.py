@@ -63,5 +63,9 @@ LETTERS = {
 
 # Slips of index or notation, for the page of errata; those that change mathematics stand in the lesson.
 ERRATA = [
+    ("[[eq:mcr_c_gen]] and [[eq:var_comp]]", "F acts on matrices of PSD(p), and R^var sums over i up to d", "F acts on PSD(d) in R^c; in [[cor:var_concave_logdet]] R^var sums over i up to p"),
+    ("[[eq:layer-operation-orig]] and [[eq:z_up]]", "tau / N in the one and tau / n in the other", "the same number, that of the tokens: tau / n"),
+    ("Exercise 5.5", "assumes K p <= d", "not needed: [[cor:var_concave_logdet]] holds for any number of heads"),
+    ("[[tab:tost_in1k_transfer]]", "transfer to other data by fine-tuning", "[[tab:tost_linear_probing]] has the same numbers as linear probing: one of the two captions is wrong"),
     ("[[sec:causal-crate]], third display", "the rate of all heads is written R(Z_{1:i} | U)", "R^c_eps(Z_{1:i} | U), as in [[eq:rate-gradient]]"),
 ]
