@@ -110,6 +110,22 @@ def descents(operator: Callable, rate: Callable, trials: int = 100, eps: float =
     return {**dict(zip(names, fell / trials)), "cosine with the full gradient, down": np.mean(cosines)}
 
 
+def few_tokens(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Six tokens in five dimensions, very unequal coordinates, random memberships in three planes that overlap."""
+    rng = np.random.default_rng(seed)
+    Z = rng.normal(size=(5, 6)) * rng.exponential(size=(5, 1))
+    membership = rng.exponential(size=(3, 6))
+    return Z, membership / membership.sum(axis=0), np.stack([np.linalg.qr(rng.normal(size=(5, 2)))[0] for _ in range(3)])
+
+
+def changes(gradient: Callable, rate: Callable, seed: int, eps: float = 0.1) -> dict[str, float]:
+    """What one step of size n eps^2 / d changes, for `few_tokens`: bound and rate, to 3 decimals (a float32 answer gives no more)."""
+    Z, membership, U = few_tokens(seed)
+    new = Z - 6 * eps**2 / 5 * np.asarray(gradient(Z, membership, U, eps))
+    return {"bound changes by": round(float(rate(new, membership, U, eps)) - float(rate(Z, membership, U, eps)), 3),
+            "rate changes by": round(heads_rate(new, membership, eps) - heads_rate(Z, membership, eps), 3)}
+
+
 def _alignment(step: np.ndarray, Z: np.ndarray, U: np.ndarray, rate: Callable, eps: float, sigma: float) -> float:
     """Cosine of the step with minus the gradient of the bound with its membership following, by central differences."""
     def bound(Z: np.ndarray) -> float:
