@@ -3,7 +3,7 @@
 KEY = "ch05"
 TITLE = "Chapter 5: Deep representations as unrolled optimisation"
 
-PRINCIPLES = [f"P5.{n}" for n in (*range(1, 9), *range(14, 23), *range(28, 33))]
+PRINCIPLES = [f"P5.{n}" for n in (*range(1, 9), *range(14, 33))]
 
 # Every letter of a stub: its shape and its meaning. The order is the order of arguments in stubs and kernels.
 LETTERS = {
@@ -45,6 +45,7 @@ LETTERS = {
     "c": ("float", "factor in f(x) = log(1 + c x)"),
     "eps": ("float", "distortion: root of the mean squared error, summed over the coordinates"),
     "lam": ("float", "weight of the l1 norm, or inverse temperature of a membership, as the exercise says"),
+    "signal": ("float", "standard deviation of a token within its head"),
     "sigma": ("float", "standard deviation of noise"),
     "delta": ("float", "size of the noise in the other subspaces"),
     "temperature": ("float", "temperature of a softmax"),
@@ -64,5 +65,9 @@ LETTERS = {
 ERRATA = [
     ("[[alg:redunet_evaluation]], input", "learning rate lambda", "lambda is the inverse temperature of the memberships; the step eta is missing"),
     ("[[eqn:ReduNet]]", "f^0, z^0 and the sphere S^(n-1)", "layers f^1 to f^L from z^1 on, as in [[alg:redunet_training]], on S^(d-1)"),
+    ("[[eq:mcr_c_gen]] and [[eq:var_comp]]", "F acts on matrices of PSD(p), and R^var sums over i up to d", "F acts on PSD(d) in R^c; in [[cor:var_concave_logdet]] R^var sums over i up to p"),
+    ("[[eq:layer-operation-orig]] and [[eq:z_up]]", "tau / N in the one and tau / n in the other", "the same number, that of the tokens: tau / n"),
+    ("Exercise 5.5", "assumes K p <= d", "not needed: [[cor:var_concave_logdet]] holds for any number of heads"),
+    ("[[tab:tost_in1k_transfer]]", "transfer to other data by fine-tuning", "[[tab:tost_linear_probing]] has the same numbers as linear probing: one of the two captions is wrong"),
     ("[[sec:causal-crate]], third display", "the rate of all heads is written R(Z_{1:i} | U)", "R^c_eps(Z_{1:i} | U), as in [[eq:rate-gradient]]"),
 ]
