@@ -161,7 +161,7 @@ with figure(alt, size=(6.4, 2.8), nrows=3, ncols=3, width_ratios=[1, 4, 4]) as a
     for i, row in enumerate(axes):
         row[0].imshow(mnist_split(0)[2][0][:, i].reshape(28, 28), cmap="gray")
         for ax, maps in zip(row[1:], shown["maps"]):
-            ax.imshow(montage(maps[-1, :, i], 4), cmap="gray", vmin=0)
+            ax.imshow(montage(maps[:, i], 4), cmap="gray", vmin=0)
     for ax, title in zip(axes[0], ["image", *shown["names"]]):
         ax.set_title(title, fontsize=8)
     for ax in axes.ravel():
@@ -186,7 +186,7 @@ def draw_heads(fig, K, layer):
     left.axvline(K, color="black", linestyle=":")
     left.set(xscale="log", xlabel="heads K", ylabel="test accuracy", xticks=counts["heads"], xticklabels=counts["heads"])
     left.minorticks_off()
-    right.imshow(montage(np.asarray(counts["maps"][i])[layer - 1], min(K, 4)), cmap="gray", vmin=0)
+    right.imshow(montage(counts[f"maps_{K}"][layer - 1], min(K, 4)), cmap="gray", vmin=0)
     right.set_axis_off()
     says = f"With {K} heads: accuracy {one(counts['accuracy'][i])}; a head's loss changes the scores by {one(counts['change'][i])} of their length."
     return f"{says} Right: where each head of layer {layer} looks, for the first image above."

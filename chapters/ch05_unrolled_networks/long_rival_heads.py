@@ -64,7 +64,7 @@ def heads_foretold() -> dict:
 
 
 def heads_shown() -> dict:
-    """Seed 0, CRATE and the ViT of equal parameters: maps (L, K, 3, 16) of the first three test images; parts (24, K, d), slopes (24, d)
+    """Seed 0, CRATE and the ViT of equal parameters: maps (K, 3, 16) of the last layer for three test images; parts (24, K, d), slopes (24, d)
     and changes (24, K) of the margin in the last layer; alike, mean overlap of two heads (names, seeds), and at_start, untrained."""
     X, labels = _test(24)
     found = {"names": NAMES[:2], "labels": labels[0], "maps": [], "parts": [], "slopes": [], "changes": [], "alike": [], "at_start": []}
@@ -72,7 +72,7 @@ def heads_shown() -> dict:
         models = _networks(name)
         maps = rivals.over(_maps, models, X[:, :, :3])
         parts, slopes, changes = rivals.over(_last, models, X, labels)
-        found["maps"].append(np.round(maps[0].transpose(1, 2, 0, 3), 3).tolist())
+        found["maps"].append(np.round(maps[0][:, -1].swapaxes(0, 1), 3).tolist())
         for what, values in (("parts", parts), ("slopes", slopes), ("changes", changes)):
             found[what].append(np.round(values[0], 3).tolist())
         pairs = ~np.eye(4, dtype=bool)
@@ -84,9 +84,9 @@ def heads_shown() -> dict:
 
 def head_counts() -> dict:
     """CRATE with K heads of 32 / K dimensions, equal parameters: accuracy, change, error (K, seeds); alike (K, seeds), mean overlap of
-    two heads; maps: for each K, (4, K, 16) of the first test image of seed 0, weights of the patches for the class token."""
+    two heads; maps_1, ..., maps_16: (4, K, 16) of the first test image of seed 0, weights of the patches for the class token."""
     X, labels = _test(1000)
-    found = {"heads": HEADS, "accuracy": [], "change": [], "error": [], "alike": [], "maps": []}
+    found = {"heads": HEADS, "accuracy": [], "change": [], "error": [], "alike": []}
     for K in HEADS:
         models = _networks(rivals.CRATE, K)
         found["accuracy"].append(rivals.accuracy(models, X, labels))
@@ -95,5 +95,5 @@ def head_counts() -> dict:
         found["error"].append(told["error"])
         pairs = ~np.eye(K, dtype=bool)
         found["alike"].append(rivals.over(rivals.overlap, models)[:, :, pairs].mean(axis=(1, 2)) if K > 1 else np.full(len(SEEDS), np.nan))
-        found["maps"].append(np.round(rivals.over(_maps, models, X[:, :, :1])[0, 0], 3).tolist())
+        found[f"maps_{K}"] = np.round(rivals.over(_maps, models, X[:, :, :1])[0, 0], 3)
     return found
