@@ -34,9 +34,9 @@ LETTERS = {
     "Q": ("(d, d)", "orthogonal matrix"),
     "A": ("(n, n)", "square matrix"),
     "S": ("(d, d)", "symmetric positive semidefinite matrix"),
+    "e": ("(d,)", "kernel of a circular convolution"),
     "kernels": ("(m, d) or (K, d)", "kernels of circular convolutions, one per channel or class"),
     "kernel": ("(m, m, d)", "kernel of a multichannel convolution: kernel[a, b] takes channel b to channel a"),
-    "e": ("(d,)", "kernel of a circular convolution"),
     "gamma": ("(K,)", "share of every class in all samples"),
     "alpha": ("float", "factor of Z Z^T in a coding rate: d / (N eps^2), or p / (n eps^2) for a head"),
     "eta": ("float", "step size"),
@@ -62,5 +62,9 @@ LETTERS = {
 
 # Slips of index or notation, for the page of errata; those that change mathematics stand in the lesson.
 ERRATA = [
+    ("below [[prop:circular-conv-1]]", "the convolution of e and z is written out with entries of x", "with entries of z"),
+    ("[[eqn:W-multichannel]] and above", "the vector of all channels is written as a row", "a column in R^(dC): transposed"),
+    ("[[prop:multichannel-circular-conv-1]]", "signals in R^(C x n)", "R^(C x d)"),
+    ("[[fig:samples-invariant-1d-mnist-diagram]], [[fig:redu-invariant-1d-mnist-diagram]]", "captions of panels belong to other panels; m samples", "see the panels; N = 100"),
     ("[[sec:causal-crate]], third display", "the rate of all heads is written R(Z_{1:i} | U)", "R^c_eps(Z_{1:i} | U), as in [[eq:rate-gradient]]"),
 ]
