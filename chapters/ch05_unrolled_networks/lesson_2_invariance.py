@@ -121,7 +121,7 @@ def draw_kernel(fig, eps):
     left.plot(np.abs(np.fft.fft(Z, axis=0)[:17]).max(axis=1) / 4, color="0.6", marker="None", label="data (amplitude)")
     left.plot(np.fft.fft(e).real[:17], plot.MARKERS[0], color=plot.COLORS[0], markersize=4, label="E / alpha")
     left.set(xlabel="frequency", ylim=(-0.05, 1.1))
-    left.legend()
+    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     right.stem(np.arange(-16, 16), np.roll(e, 16), markerfmt=".", basefmt=" ")
     right.set(xlabel="place", title="kernel / alpha")
     return f"eps = {eps:g}: the factor of E / alpha is {np.fft.fft(e).real.min():.3f} where the data are strongest."
