@@ -4,10 +4,11 @@
 # After this part you can
 # - write down what it costs to code tokens head by head, and differentiate it at a cost linear in their number;
 # - say which two approximations turn its gradient into attention, when they are good, and when they are not;
-# - explain heads, queries, keys, values and the residual constant each by the step they stand for;
+# - explain heads, queries, keys, values, the residual constant, the MLP and LayerNorm each by the step they stand for;
+# - put a layer of CRATE together and take it apart again, and test what a trained one does to rate and sparsity;
 # - say what a network of such layers is worth beside a black box of equal budget, measured.
 #
-# Core exercises: 28 minutes. *More* and *challenge* exercises are for those who want them.
+# Core exercises: 36 minutes. *More* and *challenge* exercises are for those who want them.
 
 # %% [markdown]
 # ### 3.1 Coding tokens by heads
