@@ -265,8 +265,7 @@ def _log_determinants(factors):
 
 
 def _reduction(Zh, membership, eps, d):
-    whole = _rate(Zh, jnp.ones((Zh.shape[0],), membership.dtype), eps, d)
-    return whole - membership.mean(axis=1) @ jax.vmap(lambda weights: _rate(Zh, weights, eps, d))(membership)
+    return _factors(Zh, membership, eps, d)[2]
 
 
 def _pairs(d):
