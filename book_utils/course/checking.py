@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from book_utils.course import guard, wire
+from book_utils.course.catalog import Stub
 from book_utils.course.exercises import Broken, Exercise, Law, Wrong, close
 from book_utils.course.transport import Local, Proxy, Raised, Transport
 
@@ -34,11 +35,13 @@ def generator(exercise: Exercise, law: Law, seed: int = 0) -> np.random.Generato
     return np.random.default_rng([seed, zlib.crc32(f"{exercise.name}|{law.name}".encode())])
 
 
-def check(exercise: Exercise, function: Callable, source: str | None = None, seed: int = 0) -> Verdict:
-    """The verdict on a function of this process."""
-    if complaint := signature(exercise, function):
+def check(exercise: Exercise, function: Callable, source: str | None = None, seed: int = 0, variant: str = "") -> Verdict:
+    """The verdict on a function of this process; with the name of a variant, on one written in that convention."""
+    stub = exercise.stub_in(variant)
+    if complaint := signature(stub, function):
         return _verdict(exercise, "FAILS", 0, complaint)
-    return judge(exercise, Local(exercise, function, source), seed)
+    local = Local(exercise, function, source)
+    return judge(exercise, exercise.variants[variant].transport(local) if variant else local, seed)
 
 
 def judge(exercise: Exercise, transport: Transport, seed: int = 0) -> Verdict:
@@ -71,9 +74,9 @@ def judge(exercise: Exercise, transport: Transport, seed: int = 0) -> Verdict:
     return _verdict(exercise, "FAILS", held, text, mistake=mistake, failed=law)
 
 
-def signature(exercise: Exercise, function: Callable) -> str:
+def signature(stub: Stub, function: Callable) -> str:
     """What is wrong with the arguments of `function`, or nothing."""
-    wanted = exercise.stub.arguments
+    wanted = stub.arguments
     try:
         given = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from book_utils.course import catalog
-from book_utils.course.errors import CourseError
+from book_utils.course.errors import CourseError, nearest
 
 # Relative to 1 + the largest expected entry, for float32 answers with matrix products at highest precision.
 TOLERANCE = {"cpu": 2e-4, "gpu": 5e-4, "tpu": 2e-3}
@@ -104,6 +104,8 @@ class Exercise:
     """One function to write. The lesson's cell gives its signature, text and solution; the rest stands here."""
 
     kind = "exercise"
+    variants: dict = {}  # other conventions that a course may ask for, by name
+    self_study = ""  # why an assignment had better not grade it, if so
 
     def __init__(self, name: str, title: str, *, minutes: int, objective: str, hints: list[str], principles: Iterable[str] = (),
                  label: str = "", book: str = "", level: str = "core", needs: Iterable[str] = (), needs_grad: bool = False,
@@ -164,6 +166,14 @@ class Exercise:
     def reference(self) -> Callable:
         """The stand-in: the kernel if there is one, else the lesson's own solution."""
         return self.stand_in or self.compile(self.stub.solved)
+
+    def stub_in(self, variant: str) -> catalog.Stub:
+        """The cell in the words of a variant, solved; the lesson's own for "". CourseError for a variant that is not declared."""
+        if not variant:
+            return self.stub
+        if variant not in self.variants:
+            raise nearest(variant, self.variants, f"variant of {self.name}")
+        return catalog.parse(self.variants[variant].solved(self))
 
     def patched(self, wrong: Wrong) -> Callable:
         """The function of a wrong answer."""
