@@ -1,6 +1,8 @@
 """The notebook that students get: the chosen exercises with the text that leads to them, how they are marked, and nothing else."""
 
+import ast
 import re
+import textwrap
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,7 +41,7 @@ class Section:
 def make(assignment: Assignment, chapter: Chapter, prompts: list[Prompt], solved: bool = False) -> NotebookNode:
     """The handout of an assignment, not run; `solved` gives the instructor's copy, with solutions and model answers."""
     items = {item.name: item for item in assignment.items}
-    cells = [new_markdown_cell(_title(assignment, solved)), new_markdown_cell(_marks(assignment))]
+    cells = [new_markdown_cell(_title(assignment, chapter, solved)), new_markdown_cell(_marks(assignment))]
     code = [_setup(chapter, assignment)] if items else []
     said: set[str] = set()
     for section in sections(chapter):
@@ -52,9 +54,7 @@ def make(assignment: Assignment, chapter: Chapter, prompts: list[Prompt], solved
             exercise = chapter.exercises[value]
             given = [other for other in leans_on(exercise, section) if other.name not in items.keys() | said]
             said |= {other.name for other in given}
-            if given:
-                code.append(new_markdown_cell(_given(given)))
-            code.append(new_markdown_cell(_worth(items[value])))
+            code.append(new_markdown_cell("\n\n".join(filter(None, [_given(given), f"**{_points(items[value].points)}** for `{value}`"]))))
             code.append(_stub(exercise, items[value].variant, solved))
     if prompts:
         code.append(new_markdown_cell("## Written answers\n\nWrite in the cell below each question: a few sentences and formulas, whole steps, "
@@ -120,24 +120,35 @@ def _leading(text: str, chosen: bool, after_figure: bool) -> str:
 
 
 def leans_on(exercise: Exercise, section: Section) -> list[Exercise]:
-    """Other exercises that a student has to know of: those its solution calls, and, where its text says "above", those before it in the section."""
+    """Functions of other exercises that a student has to know of: those the solution uses, those that are offered in the text that
+    introduces it, and, where its stub says "above", those before it in the section."""
     others = exercise.chapter.exercises
-    called = set(re.findall(r"\b(\w+)\(", exercise.stub.cell))
-    names = {name for name, other in others.items() if other.function in called} | set(exercise.needs)
+    uses = {node.id for node in ast.walk(exercise.stub.tree) if isinstance(node, ast.Name)}
+    before = section.pieces[: section.pieces.index(("exercise", exercise.name))]
+    if before and before[-1][0] == "text":
+        uses |= set(re.findall(r"`(\w+)`", before[-1][1].rpartition("#### ")[2]))
+    names = {name for name in exercise.earlier if others[name].function in uses} | set(exercise.needs)
     if _ELSEWHERE.search(exercise.stub.doc):
         names |= set(section.names) & set(exercise.earlier)
-    return [others[name] for name in others if name in names and name != exercise.name]
+    return [other for name, other in others.items() if name in names and other.kind == "exercise"]
 
 
-def _title(assignment: Assignment, solved: bool) -> str:
-    due = f"**Due {said_date(assignment.due)}.** " if assignment.due else ""
-    head = f"# {assignment.title}\n\n"
+def _title(assignment: Assignment, chapter: Chapter, solved: bool) -> str:
+    lines = [f"# {assignment.title}"]
     if solved:
-        head += "**Instructor's copy, with solutions. Not for students.**\n\n"
-    return (f"{head}{due}{_points(assignment.points)} in all.\n\n"
-            "Every exercise is one cell with one function. Write your lines in place of `todo()` (in a derivation, of `...`) and run the cell: the "
-            "verdict names the first law that does not hold. Helper functions and imports may stand in the same cell or in cells of your own. "
-            "Before you submit: *Restart kernel and run all cells*, read the verdicts once more, save. Submit this one file.")
+        lines.append("**Instructor's copy, with solutions. Not for students.**")
+    due = f"**Due {said_date(assignment.due)}.** " if assignment.due else ""
+    lines.append(f"{due}{_points(assignment.points)} in all.")
+    if assignment.items:
+        lines.append(
+            "Every exercise is one cell with one function. Write your lines in place of `todo()` (in a derivation, of `...`) and run the cell: "
+            f"the verdict names the first law that does not hold, and `hint({assignment.items[0].name!r})` helps. Helper functions and imports may "
+            "stand in the same cell or in cells of your own.")
+    lines.append("Before you submit: *Restart kernel and run all cells*, read it once more, save. Submit this one file, under the name that "
+                 "your course asks for.")
+    opening = next(text for kind, text in sections(chapter)[0].pieces if kind == "text")
+    lines += [resolve(paragraph) for paragraph in opening.split("\n\n") if paragraph.startswith("Throughout")]  # conventions
+    return "\n\n".join(lines)
 
 
 def _marks(assignment: Assignment) -> str:
@@ -193,20 +204,17 @@ def _setup(chapter: Chapter, assignment: Assignment) -> NotebookNode:
 
 
 def _given(others: list[Exercise]) -> str:
-    """Functions that are at hand without being asked for."""
-    lines = ["*Given.* You may call these, and what they promise is what the text refers to; you need not write them.", ""]
-    for other in others:
-        lines += ["```python", f"{_signature(other.stub)}:", f'    """{other.stub.doc}"""', "```", ""]
-    return "\n".join(lines).rstrip()
+    """Functions that are at hand without being asked for, if there are any."""
+    if not others:
+        return ""
+    code = [f"{_signature(other.stub)}:\n" + textwrap.indent(f'"""{other.stub.doc}"""', "    ") for other in others]
+    return ("*Given.* The text or the stub speaks of what follows. You may call it; a reference is at hand.\n\n"
+            + "```python\n" + "\n\n".join(code) + "\n```")
 
 
 def _signature(stub: Stub) -> str:
     """The line with which a stub's function begins."""
     return re.search(r"^def .*?(?=:\n)", stub.solved, flags=re.MULTILINE | re.DOTALL)[0]
-
-
-def _worth(item: Item) -> str:
-    return f"**{_points(item.points)}** for `{item.name}`"
 
 
 def _stub(exercise: Exercise, variant: str, solved: bool) -> NotebookNode:

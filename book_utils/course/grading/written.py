@@ -70,9 +70,9 @@ def prompts(chapter: Chapter) -> dict[str, Prompt]:
 def rubric(prompt: Prompt, points: float) -> str:
     """How the answers to a question are marked, when it is worth so many points: a page of Markdown."""
     scale = points / prompt.points
-    rows = [f"| {number} | {scale * worth:.3g} | {resolve(what)} |" for number, (worth, what) in enumerate(prompt.rubric, start=1)]
+    rows = [f"{number}. **{scale * worth:.3g}** {resolve(what)}" for number, (worth, what) in enumerate(prompt.rubric, start=1)]
     lines = [f"# {prompt.title}", "", f"`{prompt.name}`, {points:g} points, about {prompt.minutes} minutes.", "", resolve(prompt.text), "",
-             "## What earns points", "", "| | points | what must be there |", "|---:|---:|---|", *rows, "",
+             "## What earns points", "", *rows, "",
              "A step may be said in other words or in another order. What follows from a mistake that already cost points is read as if it were right.",
              "", "## A full answer", "", resolve(prompt.model)]
     for number, flawed in enumerate(prompt.flawed, start=1):
