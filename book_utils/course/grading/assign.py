@@ -194,7 +194,7 @@ def _variant(exercise: Exercise, exercises: list[Exercise], secret: str) -> str:
 
 def calls(one: Exercise, other: Exercise) -> bool:
     """Whether an exercise needs another one or calls its function."""
-    return other.name in one.needs or re.search(rf"\b{other.function}\(", one.stub.cell) is not None
+    return other.name in one.needs or other.function in handout.names_used(one)
 
 
 def _audit(exercise: Exercise, variant: str) -> None:
