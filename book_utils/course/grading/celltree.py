@@ -13,14 +13,16 @@ _GRADING = ("walls", "cell")
 _LIGHT = '''\
 """The names that a lesson imports, as far as marks need them."""
 
+import importlib
+
+_MODULES = {modules!r}
+
 
 def __getattr__(name):
-    if name.startswith("__"):
+    if name.startswith("__") or name in _MODULES:
         raise AttributeError(name)
-    from book_utils.course import guard
-    from book_utils.course.grading import cell
-
-    return {"exercise": cell.exercise, "derivation": cell.derivation, "todo": guard.todo}.get(name, cell.NOTHING)
+    guard, cell = (importlib.import_module(f"book_utils.course.{{module}}") for module in ("guard", "grading.cell"))
+    return {{"exercise": cell.exercise, "derivation": cell.derivation, "todo": guard.todo}}.get(name, cell.NOTHING)
 '''
 _CLOSED = '''\
 """Not at hand while marks are given."""
@@ -45,7 +47,7 @@ def build(package: Path, chapter: Chapter, allowed: Iterable[tuple[str, str]], f
         _copy(package / "course" / f"{name}.py", books / "course" / f"{name}.py")
     for name in _GRADING:
         _copy(package / "course" / "grading" / f"{name}.py", books / "course" / "grading" / f"{name}.py")
-    (books / "course" / "__init__.py").write_text(_LIGHT, encoding="utf-8")
+    (books / "course" / "__init__.py").write_text(_LIGHT.format(modules=(*_COURSE, "grading")), encoding="utf-8")
     (books / "course" / "grading" / "__init__.py").write_text("", encoding="utf-8")
     opened = _closure(kernels, allowed)
     for name, path in kernels.items():

@@ -17,11 +17,11 @@ class Unfit(Exception):
 
 
 def read(data: bytes) -> dict:
-    """The reply in `data`, a dict with text keys; Unfit where it is anything but plain."""
+    """The reply in `data`, a dict of packed values by text keys; Unfit where it is none."""
     try:
-        reply = json.loads(data)
-    except (ValueError, RecursionError):
-        raise Unfit("not JSON") from None
+        reply = json.loads(data)["dict"]
+    except (ValueError, RecursionError, TypeError, KeyError, IndexError):
+        raise Unfit("not a reply") from None
     if not isinstance(reply, dict):
         raise Unfit("not a reply")
     return reply

@@ -147,7 +147,7 @@ def _bind(path: str, target: str) -> None:
 # Landlock: the kernel opens nothing but what is named
 
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # number of file rights that a version knows; 16 from version 5 on
-_READ, _WRITE_FILE = 1 | 4 | 8, 2
+_READ, _LIST, _WRITE_FILE = 1 | 4 | 8, 8, 2
 
 
 def _landlock(readable: list[str], hidden: list[str], folder: str) -> None:
@@ -163,9 +163,13 @@ def _landlock(readable: list[str], hidden: list[str], folder: str) -> None:
         except OSError:
             return
         if not os.path.isdir(path):
-            rights &= 1 | 2 | 4 | 1 << 14
+            rights &= 1 | 2 | 4 | 1 << 14  # those of a file
+        if rights & every == 0:
+            return os.close(place)
         _libc("syscall", 445, rules, 1, struct.pack("=Qi", rights & every, place), 0)
         os.close(place)
+    for path in readable:
+        allow(path, _LIST)  # their files only where nothing among them is hidden
     for path in [*_without(readable, hidden), "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"]:
         allow(path, _READ)
     for path in _DEVICES:
