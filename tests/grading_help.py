@@ -2,14 +2,13 @@
 
 import json
 import secrets
-import shutil
 from pathlib import Path
 
 from nbformat.v4 import new_code_cell, new_notebook
 
 from book_utils.course import catalog
 from book_utils.course.grading import assignment, freeze
-from book_utils.course.grading.weights import gates, weights
+from book_utils.course.grading.weights import rules
 
 SECRET = secrets.token_hex(32)
 
@@ -22,8 +21,7 @@ def make(folder: Path, names: list[str], points: float = 10.0, variants: dict[st
     items = []
     for name in names:
         exercise, variant = chapter.exercises[name], variants.get(name, "")
-        gate = gates(exercise, variant)
-        items.append(assignment.Item(name, exercise.title, points, "r", weights(exercise, variant), gate, variant))
+        items.append(assignment.Item(name, exercise.title, points, freeze.revision(chapter, exercise.stub), *rules(exercise, variant), variant))
     digest = assignment.digest(folder / "instructor" / "frozen")
     made = assignment.Assignment(folder.name, "Homework", chapter.key, "0", digest, SECRET, tuple(items), folder=folder)
     (folder / "instructor" / "assignment.json").write_text(assignment.dumps(made), encoding="utf-8")
@@ -37,8 +35,3 @@ def write(path: Path, *cells: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(new_notebook(cells=[new_code_cell(cell) for cell in cells])), encoding="utf-8")
     return path
-
-
-def copy(source: Path, target: Path) -> Path:
-    """A copy of an assignment's folder."""
-    return Path(shutil.copytree(source, target))

@@ -1,15 +1,17 @@
 """Marks: right, half right and unsolved submissions, variants, what one slip costs, and what is said about it."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
+import book_utils
 import grading_help as grading
 from book_utils.course import catalog
 from book_utils.course.errors import CourseError
 from book_utils.course.grading import celltree, marks, replies
 from book_utils.course.grading.marking import Marker
-from book_utils.course.grading.weights import gates, weights
+from book_utils.course.grading.weights import rules, weights
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="marks are given on Linux and macOS")
 NAMES = ["ch03.tweedie", "ch03.posterior_mean_table", "ch03.best_is_mean"]
@@ -90,19 +92,16 @@ def test_checks_that_were_changed_are_refused(toy, tmp_path):
 
 def test_weights_give_nothing_for_the_shape(toy):
     energy, project, chain = (toy.exercises[f"ch99.{name}"] for name in ("energy", "project", "pythagoras"))
-    assert [law for law, weight in weights(energy).items() if weight] == ["its gradient is twice the vector"] and gates(energy) == ()
-    assert set(gates(project)) == {law.name for law in project.own_laws}  # the first argument passes each: all or nothing
-    assert gates(chain) == ("the first and the last line stand as given", "every line equals the one before")
+    assert [law for law, weight in weights(energy).items() if weight] == ["its gradient is twice the vector"] and rules(energy)[1] == ()
+    assert set(rules(project)[1]) == {law.name for law in project.own_laws}  # the first argument passes each: all or nothing
+    assert rules(chain)[1] == ("the first and the last line stand as given", "every line equals the one before")
     assert weights(chain)["no line repeats the one before"] == 0
 
 
 def test_of_the_kernels_a_cell_has_what_is_allowed_and_no_more(tmp_path):
-    import book_utils
-    from pathlib import Path
-
-    celltree.build(Path(book_utils.__file__).parent, catalog.chapter("ch02"), [("sparse", "ista_step")], tmp_path / "tree")
+    celltree.build(Path(book_utils.__file__).parent, catalog.chapter("ch02"), [("sparse", "soft_threshold")], tmp_path / "tree")
     text = (tmp_path / "tree" / "book_utils" / "sparse.py").read_text()
-    assert "def ista_step" in text and "def soft_threshold" in text and "def fista" not in text
+    assert "def soft_threshold" in text and "def _threshold" in text and "def ista_step" not in text and "def fista" not in text
     assert not list((tmp_path / "tree").rglob("checks*")) and not list((tmp_path / "tree").rglob("lesson*"))
     assert "solution" not in "".join(p.read_text() for p in (tmp_path / "tree" / "chapters").rglob("*.py"))
 

@@ -12,31 +12,34 @@ from book_utils.course.exercises import Exercise
 from book_utils.course.transport import Local, Proxy, Raised, Transport
 
 _SEEDS = (0, 1)
-_CHAIN = {"given": 0.0, "repeats": 0.0}  # whoever writes the given lines once more, plus nothing, passes these
 
 
 def weights(exercise: Exercise, variant: str = "") -> dict[str, float]:
-    """Weight of every law, by name: 0 for the worked example and for what a trivial answer passes, 1 for the rest.
+    """Weight of every law, by name: the first half of `rules`."""
+    return rules(exercise, variant)[0]
 
-    Where that leaves nothing, 1 for all but the example: then `gates` makes it all or nothing. Trivial answers have the promised shape and know
-    nothing: constants, the identity, shares of one, noise, any argument or its transpose. `variant`: the convention in use.
+
+def rules(exercise: Exercise, variant: str = "") -> tuple[dict[str, float], tuple[str, ...]]:
+    """(weight of every law by name, laws without which the exercise earns nothing), in the convention `variant` ("": the lesson's).
+
+    A law weighs 0 if it is the worked example or if a trivial answer passes it, and 1 otherwise. Trivial answers have the promised shape and know
+    nothing: constants, the identity, shares of one, noise, any argument or its transpose. Where that leaves nothing all laws but the example weigh
+    1 and each is a gate: all or nothing. A derivation's gates are that it begins and ends as given and that its lines are equal.
     """
-    example = {law.name for law in exercise.laws if law not in exercise.own_laws}
-    if exercise.kind == "derivation":
-        free = example | {exercise.named[name].name for name in _CHAIN}
-    else:
-        free = example | _passed(exercise, variant)
     names = [law.name for law in exercise.laws]
-    free = free if not free >= set(names) else example if not example >= set(names) else set()
-    return {name: float(name not in free) for name in names}
-
-
-def gates(exercise: Exercise, variant: str = "") -> tuple[str, ...]:
-    """Laws without which an exercise earns nothing: a derivation's first two, and all laws where every one alone is passed by a trivial answer."""
+    own = [law.name for law in exercise.own_laws]
     if exercise.kind == "derivation":
-        return tuple(exercise.named[name].name for name in ("given", "equal"))
-    own = {law.name for law in exercise.own_laws}
-    return tuple(law.name for law in exercise.own_laws) if own and own <= _passed(exercise, variant) else ()
+        return {name: float(name in own and name not in _free(exercise)) for name in names}, tuple(exercise.named[n].name for n in ("given", "equal"))
+    passed = _passed(exercise, variant)
+    if paid := [name for name in own if name not in passed]:
+        return {name: float(name in paid) for name in names}, ()
+    wanted = own or names
+    return {name: float(name in wanted) for name in names}, tuple(wanted)
+
+
+def _free(exercise: Exercise) -> set[str]:
+    """Laws of a derivation that weigh nothing: whoever writes its given lines once more, plus nothing, passes these."""
+    return {exercise.named[name].name for name in ("given", "repeats")}
 
 
 class _Trivial:
