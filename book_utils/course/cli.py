@@ -227,6 +227,58 @@ def doctor() -> None:
 
 
 @app.command()
+def assign(chapter: _ChapterName,
+           out: Annotated[Path, typer.Option(help="The folder to make, for instance hw3; it gives the assignment its name.")],
+           salt: Annotated[Path, typer.Option(help="The course's secret: a file, made if it does not exist. Keep it, and keep it to yourself.")],
+           exercises: Annotated[str, typer.Option(help="Names with commas between them: tweedie,mixture_denoiser.")] = "",
+           written: Annotated[str, typer.Option(help="Questions to answer in words, likewise.")] = "",
+           points: Annotated[str, typer.Option(help="Where not as the lesson has them: tweedie=2,mixture_denoiser=3.")] = "",
+           title: Annotated[str, typer.Option(help="What students read on top.")] = "",
+           due: Annotated[str, typer.Option(help="With an offset from UTC: 2026-10-02T23:59-07:00.")] = "",
+           late_per_day: Annotated[float, typer.Option(help="Share of the points that a day begun takes.")] = 0.1,
+           late_days: Annotated[int, typer.Option(help="After so many days a submission earns nothing.")] = 5,
+           solutions: Annotated[bool, typer.Option("--solutions/--no-solutions", help="Also write a solved copy for yourself.")] = True,
+           variants: Annotated[bool, typer.Option("--variants/--no-variants",
+                                                  help="State exercises in other conventions than the lesson's, as the salt chooses.")] = True,
+           force: Annotated[bool, typer.Option("--force", help="Replace the assignment that is there.")] = False) -> None:
+    """For instructors: make an assignment of a chapter's exercises.
+
+    Writes OUT/OUT.ipynb for students and OUT/instructor/ for you: a summary, rubrics, a solved copy, and the checks by which it
+    is graded, whatever is installed later.
+    """
+    from book_utils.course.grading.assign import Wanted, assign
+    from book_utils.course.grading.assignment import Late
+
+    listed = [tuple(part.strip() for part in text.split(",") if part.strip()) for text in (exercises, written, points)]
+    made = assign(Wanted(chapter, *listed, title, due, Late(late_per_day, late_days), solutions, variants), out, salt, force)
+    assignment = made.assignment
+    if made.new_salt:
+        print(f"Made the salt {salt}. Without it this assignment cannot be made again; with it anybody can foresee its inputs.")
+    print(f"{assignment.handout} is for students: {len(assignment.items)} exercises, {len(assignment.questions)} written questions, "
+          f"{assignment.points:g} points. {assignment.instructor / 'summary.md'} is for you.")
+    for sentence in made.warnings:
+        console.complain(f"Note: {sentence}")
+
+
+@app.command()
+def written(submissions: Annotated[Path, typer.Argument(metavar="SUBMISSIONS", help="A folder or a zip file of notebooks.")],
+            assignment: Annotated[Path, typer.Option(help="The folder that `book assign` made.")],
+            out: Annotated[Path, typer.Option(help="The folder to write; marks that are in it already stay.")]) -> None:
+    """For instructors: collect written answers without names, one file a question.
+
+    Fill in the points in OUT/marks.csv; `book grade` merges them. Who is who stands beside the folder, in OUT-key.csv.
+    """
+    from book_utils.course.grading.assignment import load
+    from book_utils.course.grading.written import export
+
+    done = export(submissions, load(assignment), out)
+    print(f"{out}: {done.answers} answers from {done.submissions} submissions. Points go into {out / 'marks.csv'}.")
+    print(f"Keep {done.key} from whoever marks: it says who is who.")
+    for sentence in done.unreadable:
+        console.complain(f"Not read: {sentence}")
+
+
+@app.command()
 def build(chapter: _MaybeChapter = None, check: _Check = False, long: _Long = False) -> None:
     """For authors: make notebooks/ from chapters/."""
     from book_utils.course.build import build

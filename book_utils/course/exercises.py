@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from book_utils.course import catalog
-from book_utils.course.errors import CourseError
+from book_utils.course.errors import CourseError, nearest
 
 # Relative to 1 + the largest expected entry, for float32 answers with matrix products at highest precision.
 TOLERANCE = {"cpu": 2e-4, "gpu": 5e-4, "tpu": 2e-3}
@@ -174,6 +174,12 @@ class Exercise:
     def reference(self) -> Callable:
         """The stand-in: the kernel if there is one, else the lesson's own solution."""
         return self.stand_in or self.compile(self.stub.solved)
+
+    def stub_in(self, variant: str) -> catalog.Stub:
+        """The cell in the words of a variant; the lesson's own for "". CourseError for a variant that is not declared."""
+        if variant and variant not in self.variants:
+            raise nearest(variant, self.variants, f"variant of {self.name}")
+        return self.variants[variant].stated if variant else self.stub
 
     def patched(self, wrong: Wrong) -> Callable:
         """The function of a wrong answer."""
