@@ -249,6 +249,7 @@ def assign(chapter: _ChapterName,
     from book_utils.course.grading.assign import Wanted, assign
     from book_utils.course.grading.assignment import Late
 
+    print(f"Making {out} ...", flush=True)
     listed = [tuple(part.strip() for part in text.split(",") if part.strip()) for text in (exercises, written, points)]
     made = assign(Wanted(chapter, *listed, title, due, Late(late_per_day, late_days), solutions, variants), out, salt, force)
     assignment = made.assignment
