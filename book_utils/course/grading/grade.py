@@ -70,9 +70,10 @@ def read(wanted: Wanted) -> Read:
     roster = rosters.read(wanted.roster)
     noted = tables.read(assignment, roster, wanted.tables)
     _places(wanted)
-    if wanted.column and roster.kind == CANVAS and wanted.column not in roster.columns:
+    column = rosters.column_for(roster, *([wanted.column] if wanted.column else [assignment.title, assignment.name]))
+    if wanted.column and roster.kind == CANVAS and not column:
         raise nearest(wanted.column, [c for c in roster.columns if c not in roster.identity], f"column in {roster.path}")
-    column = wanted.column or rosters.column_for(roster, assignment.title, assignment.name) or assignment.title
+    column = column or wanted.column or assignment.title
     return Read(assignment, roster, submissions.collect(wanted.submissions, roster, assignment.name), noted, column)
 
 
@@ -95,7 +96,7 @@ def _places(wanted: Wanted) -> None:
         raise CourseError(f"{folder} is not empty, and this command did not make it: name another folder for the feedback.")
 
 
-def grade(wanted: Wanted, open_marker: Callable[[], Marking] | None = None) -> Graded:
+def grade(wanted: Wanted, open_marker: Callable[[Path], Marking] | None = None) -> Graded:
     """Mark what is not marked yet and write everything anew; CourseError for what is wrong with the input, before anything is written."""
     had = read(wanted)
     return publish(wanted, had, marked(wanted, had, open_marker))
@@ -106,13 +107,13 @@ def state(out: Path) -> Path:
     return out.with_name(f"{out.name}.state")
 
 
-def marked(wanted: Wanted, had: Read, open_marker: Callable[[], Marking] | None = None) -> dict[str, Marked]:
+def marked(wanted: Wanted, had: Read, open_marker: Callable[[Path], Marking] | None = None) -> dict[str, Marked]:
     """What every submission that counts earned, with a progress bar where there is somebody to see it."""
     if open_marker is None:
         from book_utils.course.grading.marking import Marker
 
-        def open_marker() -> Marking:
-            return Marker(had.assignment.folder, wanted.walls)
+        def open_marker(folder: Path) -> Marking:
+            return Marker(folder, wanted.walls)
     noted, chosen = had.noted, had.collection.chosen()
     counting = {mate: chosen[mate] for student in had.roster.students for mate in noted.mates(student.key) if mate in chosen}
     if wanted.fresh:
@@ -123,7 +124,8 @@ def marked(wanted: Wanted, had: Read, open_marker: Callable[[], Marking] | None 
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=len(counting))
         jobs = wanted.jobs or os.cpu_count() or 1
-        return pool.mark(had.assignment, had.collection, counting.values(), memory, open_marker, jobs, lambda: progress.advance(bar))
+        return pool.mark(had.assignment, had.collection, counting.values(), memory, lambda: open_marker(had.assignment.folder), jobs,
+                         lambda: progress.advance(bar))
 
 
 def publish(wanted: Wanted, had: Read, results: Mapping[str, Marked], notes: tuple[str, ...] = ()) -> Graded:

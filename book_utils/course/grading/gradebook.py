@@ -90,8 +90,12 @@ def _row(assignment: Assignment, student: Student, submission: Submission, noted
             points, comment = 0.0, "There is no answer."
         answers[question.name] = Answer(points, question.points, question.title, comment)
     days = late.days_late(assignment, noted.submitted.get(submission.owner), submission.late, noted.extensions.get(student.key, late.NONE))
-    reason = marked.reason if own else f"Handed in by {submission.owner}, of the same group. {marked.reason}".strip()
-    return _overridden(assignment, Row(student, marked.status, reason, submission, marked, marked.marks, answers, days=days), noted)
+    said = [] if own else [f"Handed in by {submission.owner}, of the same group."]
+    said += [marked.reason] if marked.reason else []
+    if days:
+        known = submission.owner in noted.submitted
+        said.append(f"It came in {noted.submitted[submission.owner]:%Y-%m-%d %H:%M %z}." if known else "Its file name says LATE.")
+    return _overridden(assignment, Row(student, marked.status, " ".join(said), submission, marked, marked.marks, answers, days=days), noted)
 
 
 def _overridden(assignment: Assignment, row: Row, noted: Tables, pending: bool = False) -> Row:

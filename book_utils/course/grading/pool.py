@@ -109,10 +109,12 @@ def mark(assignment: Assignment, collection: Collection, wanted: Iterable[Submis
                     results[submission.file] = marked
                     step()
         except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits for the few that are being marked
+            for future, same in running.items():
+                if future.done() and not future.cancelled() and not future.exception() and not memory.get(same[0]):
+                    memory.put(same[0], future.result())
             if isinstance(error, KeyboardInterrupt):
-                raise CourseError(f"Interrupted after {len(results)} submissions. What is marked is kept in {memory.path}: "
-                                  f"the same command goes on from there.") from None
+                raise CourseError(f"Interrupted. What is marked is kept in {memory.path}: the same command goes on from there.") from None
             raise
     return results
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from book_utils.course.errors import CourseError
 from book_utils.course.grading import grade, gradebook, rosters
-from book_utils.course.grading.assignment import Assignment, load
+from book_utils.course.grading.assignment import Assignment, Item, load
 from book_utils.course.grading.grade import Graded, Wanted
 from book_utils.course.grading.gradebook import Row, number
 from book_utils.course.grading.marks import Mark, Marked
@@ -57,15 +57,13 @@ def regrade(wanted: Wanted, corrected: Path, lower: bool = False, open_marker: C
     if new.folder.resolve() == old.folder.resolve():
         raise CourseError(f"{corrected} is the assignment itself; --with names a corrected one.")
     _comparable(old, new)
-    had_new = replace(had, assignment=new)
-    opened = {a: (lambda a=a: open_marker(a.folder)) if open_marker else None for a in (old, new)}
-    before = grade.marked(wanted, had, opened[old])
-    after = grade.marked(replace(wanted, fresh=False), had_new, opened[new])
+    before = grade.marked(wanted, had, open_marker)
+    after = grade.marked(wanted, replace(had, assignment=new), open_marker)
     merged = {file: _merged(old, before[file], after[file], lower) for file in before}
     kept = 0 if lower else sum(b.points > a.points for file in before for b, a in _pairs(old, before[file], after[file]))
     first = gradebook.settle(old, had.roster, had.collection, had.noted, before)
     # laws and weights on the pages are those of the checks that the marks come from
-    had_merged = replace(had, assignment=replace(old, items=tuple(_item(old, new, i) for i in range(len(old.items)))))
+    had_merged = replace(had, assignment=replace(old, items=tuple(_both(new, item) for item in old.items)))
     note = f"Marked by {old.name} and by {new.name}" + (", which counts." if lower else "; of every exercise the better mark counts.")
     graded = grade.publish(wanted, had_merged, merged, notes=(note,))
     changes = [Change(b, b.grade, a.grade, _why(old, new, b, a)) for b, a in zip(first, graded.rows, strict=True) if b.grade != a.grade]
@@ -90,9 +88,8 @@ def _comparable(old: Assignment, new: Assignment) -> None:
                               f"with the same salt and under the same name, in another place, for instance --out corrected/{old.name}.")
 
 
-def _item(old: Assignment, new: Assignment, place: int):
+def _both(new: Assignment, item: Item) -> Item:
     """An item with the laws of both, so that every law on a page has a weight."""
-    item = old.items[place]
     other = next(i for i in new.items if i.name == item.name)
     return replace(item, weights=item.weights | other.weights, gates=other.gates)
 
