@@ -104,8 +104,6 @@ class Exercise:
     """One function to write. The lesson's cell gives its signature, text and solution; the rest stands here."""
 
     kind = "exercise"
-    variants: dict = {}  # other conventions that a course may ask for, by name
-    self_study = ""  # why an assignment had better not grade it, if so
 
     def __init__(self, name: str, title: str, *, minutes: int, objective: str, hints: list[str], principles: Iterable[str] = (),
                  label: str = "", book: str = "", level: str = "core", needs: Iterable[str] = (), needs_grad: bool = False,
@@ -178,12 +176,10 @@ class Exercise:
         return self.stand_in or self.compile(self.stub.solved)
 
     def stub_in(self, variant: str) -> catalog.Stub:
-        """The cell in the words of a variant, solved; the lesson's own for "". CourseError for a variant that is not declared."""
-        if not variant:
-            return self.stub
-        if variant not in self.variants:
+        """The cell in the words of a variant; the lesson's own for "". CourseError for a variant that is not declared."""
+        if variant and variant not in self.variants:
             raise nearest(variant, self.variants, f"variant of {self.name}")
-        return catalog.parse(self.variants[variant].solved(self))
+        return self.variants[variant].stated if variant else self.stub
 
     def patched(self, wrong: Wrong) -> Callable:
         """The function of a wrong answer."""

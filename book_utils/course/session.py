@@ -72,7 +72,7 @@ class Answer:
         """What stands in while the function does not hold: a reference, in the convention that is asked for."""
         if not self.variant:
             return self.exercise.reference
-        return self.exercise.compile(self.exercise.stub_in(self.variant).cell)
+        return self.exercise.compile(self.exercise.stub_in(self.variant).solved)
 
     @property
     def used(self) -> bool:
@@ -323,7 +323,7 @@ def solution(which: str | Handle) -> None:
     except CourseError as error:
         return _refuse(str(error))
     if answer.exercise.name in SESSION.graded:
-        return say(f"{answer.exercise.name} is graded here, so its solution stays closed. hint({answer.exercise.name!r}) helps.")
+        return say(f'{answer.exercise.name} is graded here, so its solution stays closed. hint("{answer.exercise.name}") helps.')
     text = answer.exercise.stub.solved
     if shell() is None:
         return print(text)

@@ -23,7 +23,7 @@ from book_utils.course.grading import handout, written
 from book_utils.course.grading.assignment import Assignment, Item, Late, Question, digest, dumps, load
 from book_utils.course.grading.freeze import freeze, revision
 from book_utils.course.grading.handout import late_policy, said_date
-from book_utils.course.grading.weights import weights
+from book_utils.course.grading.weights import hollow, rules
 from book_utils.course.notebook import dumps as notebook_text
 from book_utils.course.notebook import published
 
@@ -74,7 +74,7 @@ def assign(wanted: Wanted, out: Path, salt: Path, force: bool = False) -> Made:
     conventions = {e.name: _variant(e, exercises, secret) if wanted.variants else "" for e in exercises}
     for exercise in exercises:
         _audit(exercise, conventions[exercise.name])
-    items = tuple(Item(e.name, e.title, points[e.name], revision(chapter, e.stub), weights(e), variant=conventions[e.name]) for e in exercises)
+    items = tuple(_item(e, points[e.name], revision(chapter, e.stub), conventions[e.name]) for e in exercises)
     questions = tuple(Question(p.name, p.title, points[p.name]) for p in prompts)
     plan = Assignment(name, wanted.title or f"{name}: {chapter.title.partition(': ')[2] or chapter.title}", chapter.key, published()[1], "",
                       secret, items, questions, _due(wanted.due), _late(wanted.late), out)
@@ -194,7 +194,15 @@ def _variant(exercise: Exercise, exercises: list[Exercise], secret: str) -> str:
 
 def calls(one: Exercise, other: Exercise) -> bool:
     """Whether an exercise needs another one or calls its function."""
-    return other.name in one.needs or re.search(rf"\b{other.function}\(", one.stub.cell) is not None
+    return other.name in one.needs or other.function in handout.names_used(one)
+
+
+def _item(exercise: Exercise, points: float, revision: str, variant: str) -> Item:
+    """An exercise as it is marked. CourseError where an answer that knows nothing would pass every law."""
+    weights, gates = rules(exercise, variant)
+    if gates and hollow(exercise, variant):
+        raise CourseError(f"{exercise.name} cannot be assigned: an answer without content passes all of its laws.")
+    return Item(exercise.name, exercise.title, points, revision, weights, gates, variant)
 
 
 def _audit(exercise: Exercise, variant: str) -> None:
@@ -271,7 +279,7 @@ def summary(made: Assignment, exercises: list[Exercise], prompts: list[written.P
         for item, e in zip(made.items, exercises, strict=True):
             total = sum(item.weights.values())
             lines += [f"**`{item.name}`** ({e.objective.rstrip('.')})", ""]
-            lines += [f"- {100 * weight / total:.3g} %: {law}" for law, weight in item.weights.items()]
+            lines += [f"- {100 * weight / total:.3g} %: {law}" + (" *(gate)*" if law in item.gates else "") for law, weight in item.weights.items()]
             lines.append("")
     if prompts:
         lines += ["## Written answers", "", "| question | minutes | points | rubric |", "|---|---:|---:|---|"]

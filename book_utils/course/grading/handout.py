@@ -123,7 +123,7 @@ def leans_on(exercise: Exercise, section: Section) -> list[Exercise]:
     """Functions of other exercises that a student has to know of: those the solution uses, those that are offered in the text that
     introduces it, and, where its stub says "above", those before it in the section."""
     others = exercise.chapter.exercises
-    uses = {node.id for node in ast.walk(exercise.stub.tree) if isinstance(node, ast.Name)}
+    uses = names_used(exercise)
     before = section.pieces[: section.pieces.index(("exercise", exercise.name))]
     if before and before[-1][0] == "text":
         uses |= set(re.findall(r"`(\w+)`", before[-1][1].rpartition("#### ")[2]))
@@ -131,6 +131,13 @@ def leans_on(exercise: Exercise, section: Section) -> list[Exercise]:
     if _ELSEWHERE.search(exercise.stub.doc):
         names |= set(section.names) & set(exercise.earlier)
     return [other for name, other in others.items() if name in names and other.kind == "exercise"]
+
+
+def names_used(exercise: Exercise) -> set[str]:
+    """Names that an exercise's solution takes from outside, and those that its stub calls in words."""
+    names = [node for node in ast.walk(exercise.stub.tree) if isinstance(node, ast.Name)]
+    own = {node.id for node in names if isinstance(node.ctx, ast.Store)} | set(exercise.stub.arguments)
+    return {node.id for node in names} - own | set(re.findall(r"\b(\w+)\(", exercise.stub.doc))
 
 
 def _title(assignment: Assignment, chapter: Chapter, solved: bool) -> str:
@@ -142,12 +149,14 @@ def _title(assignment: Assignment, chapter: Chapter, solved: bool) -> str:
     if assignment.items:
         lines.append(
             "Every exercise is one cell with one function. Write your lines in place of `todo()` (in a derivation, of `...`) and run the cell: "
-            f"the verdict names the first law that does not hold, and `hint({assignment.items[0].name!r})` helps. Helper functions and imports may "
+            f'the verdict names the first law that does not hold, and `hint("{assignment.items[0].name}")` helps. Helper functions and imports may '
             "stand in the same cell or in cells of your own.")
     lines.append("Before you submit: *Restart kernel and run all cells*, read it once more, save. Submit this one file, under the name that "
                  "your course asks for.")
     opening = next(text for kind, text in sections(chapter)[0].pieces if kind == "text")
-    lines += [resolve(paragraph) for paragraph in opening.split("\n\n") if paragraph.startswith("Throughout")]  # conventions
+    for paragraph in opening.split("\n\n"):
+        if paragraph.startswith("Throughout"):  # conventions
+            lines.append(resolve(paragraph) + " Where a stub says otherwise, the stub counts.")
     return "\n\n".join(lines)
 
 
@@ -218,11 +227,9 @@ def _signature(stub: Stub) -> str:
 
 
 def _stub(exercise: Exercise, variant: str, solved: bool) -> NotebookNode:
-    if variant:
-        source = exercise.stub_in(variant).solved if solved else exercise.variants[variant].stub(exercise.stub)
-    else:
-        source = exercise.stub.solved if solved else exercise.stub.blank
-    return new_code_cell(source, metadata={"book": {"exercise": exercise.name, "stub": fingerprint(source)}})
+    stub = exercise.stub_in(variant)
+    source = stub.solved if solved else stub.blank
+    return new_code_cell(source, metadata={"book": {"exercise": exercise.name, "stub": fingerprint(stub.blank)}})
 
 
 def _question(points: float, prompt: Prompt, solved: bool) -> list[NotebookNode]:
@@ -233,6 +240,11 @@ def _question(points: float, prompt: Prompt, solved: bool) -> list[NotebookNode]
 
 def _letters(chapter: Chapter, items: dict[str, Item]) -> str:
     """The chapter's table of letters, as far as the chosen exercises use it."""
-    used = {letter for item in items.values() for letter in chapter.exercises[item.name].stub_in(item.variant).arguments}
-    meanings = {letter: meaning for letter, meaning in chapter.facts.LETTERS.items() if letter in used}
+    shapes: dict[str, set[str]] = {}
+    for item in items.values():
+        stub = chapter.exercises[item.name].stub_in(item.variant)
+        for letter in stub.arguments:
+            shapes.setdefault(letter, set()).add(stub.shapes.get(letter, ""))
+    # what this course turns round would only confuse in a table: its stub says it
+    meanings = {letter: meaning for letter, meaning in chapter.facts.LETTERS.items() if shapes.get(letter, set()) <= {meaning[0], ""} and letter in shapes}
     return letters(meanings) if meanings else ""
