@@ -24,7 +24,7 @@ from book_utils.course.grading.assignment import load
 from book_utils.course.grading.grade import Wanted, grade, state
 from book_utils.course.grading.regrade import regrade
 
-from gradebook_help import LAWS, Believing, assignment, canvas, moodle, notebook, people, write
+from gradebook_help import Believing, assignment, canvas, moodle, notebook, people, write
 
 HERE = Path(__file__).parent
 
@@ -93,7 +93,7 @@ def test_every_student_and_every_file_is_accounted_for(course):
     assert len(marked) == 6  # twins once, the draft and the stranger not at all
     said = "\n".join(done.sentences())
     assert "12 students: 3 graded, 1 late, 2 unreadable, 1 timed out, 1 ended, 4 no submission." in said
-    assert "behind namespaces and limits" in said and "submitted.csv" in said
+    assert "behind: namespaces, limits." in said and "submitted.csv" in said
 
 
 def test_a_rerun_marks_nothing_and_writes_the_same_files_byte_for_byte(course):
@@ -433,5 +433,49 @@ def test_written_marks_end_in_the_gradebook_and_on_the_page(tmp_path):
     assert name not in (tmp_path / "feedback" / "x_100_1_hw3.html").read_text()
 
 
-def test_laws_of_the_fake_are_those_of_the_assignment():
-    assert sum(LAWS.values()) == 4
+# With the real marker
+
+def test_a_real_assignment_from_its_salt_to_a_gradebook(tmp_path, capsys):
+    """Made, solved, handed in, marked, read by hand, corrected and marked again, all by the command."""
+    def hand_in(number, source, change=lambda text: text):
+        text = change(source.read_text(encoding="utf-8"))
+        (tmp_path / "submissions" / f"x_{number}_1_hw3.ipynb").write_text(text, encoding="utf-8")
+
+    def done(*arguments):
+        status = book(*arguments)
+        said = capsys.readouterr()
+        assert status == 0, said.err
+        return said.out
+    (tmp_path / "submissions").mkdir()
+    hw3, key = tmp_path / "hw3", tmp_path / "course.key"
+    exercises = ("--exercises", "tweedie,mixture_denoiser", "--points", "tweedie=2,mixture_denoiser=3", "--salt", key)
+    done("assign", "ch03", *exercises, "--written", "why_the_mean", "--title", "Homework 3", "--out", hw3)
+    canvas(tmp_path / "canvas.csv", people(5), points="10")
+    solved = hw3 / "instructor" / "hw3_solved.ipynb"
+    answer = "It is the projection."
+    hand_in(100, solved, lambda text: text.replace("*Write here.*", answer))
+    hand_in(101, hw3 / "hw3.ipynb")
+    hand_in(102, solved, lambda text: text.replace("return ", "return 0 * "))
+    hand_in(103, solved, lambda text: text[: len(text) // 2])
+    arguments = ("--roster", tmp_path / "canvas.csv", "--feedback", tmp_path / "feedback")
+    grades = ("grade", tmp_path / "submissions", "--assignment", hw3, *arguments, "--out", tmp_path / "grades.csv")
+    done(*grades)
+    found = read(tmp_path / "grades.csv")
+    assert [(found[key]["auto"], found[key]["status"]) for key in ("100", "101", "102", "103", "104")] == [
+        ("5", "graded"), ("0", "graded"), ("0", "graded"), ("0", "unreadable"), ("0", "no submission")]
+    assert [found[key]["final"] for key in ("100", "101", "104")] == ["", "0", "0"]
+    done("written", tmp_path / "submissions", "--assignment", hw3, "--out", tmp_path / "written")
+    table = (tmp_path / "written" / "marks.csv").read_text(encoding="utf-8")
+    assert answer in (tmp_path / "written" / "ch03.why_the_mean.md").read_text(encoding="utf-8")
+    (hw3 / "marks.csv").write_text(re.sub(r"(?m)^(ch03\.why_the_mean,\w+),,", r"\1,3,", table), encoding="utf-8")
+    done(*grades)
+    assert read(tmp_path / "grades.csv")["100"]["final"] == "8"
+    before = (tmp_path / "grades.csv").read_bytes()
+    done(*grades)
+    assert (tmp_path / "grades.csv").read_bytes() == before
+    page = (tmp_path / "feedback" / "x_102_1_hw3.html").read_text(encoding="utf-8")
+    assert "does not hold" in page and load(hw3).secret not in page
+    done("assign", "ch03", *exercises, "--written", "why_the_mean", "--title", "Homework 3", "--out", tmp_path / "corrected" / "hw3")
+    said = done("regrade", hw3, "--with", tmp_path / "corrected" / "hw3", "--submissions", tmp_path / "submissions", *arguments,
+                "--grades", tmp_path / "grades.csv")
+    assert "0 of 5 final marks changed" in said

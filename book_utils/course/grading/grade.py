@@ -167,8 +167,11 @@ def _notes(wanted: Wanted, had: Read, rows: list[Row]) -> list[str]:
     """What an instructor has to know before the marks go out."""
     assignment, roster = had.assignment, had.roster
     notes = []
-    walls = sorted({" and ".join(row.marked.walls) for row in rows if row.marked.walls})
-    notes += [f"Students' code ran behind {kept}." for kept in walls]
+    for walls in sorted({row.marked.walls for row in rows if row.marked.walls}):
+        said = f"Students' code ran behind: {', '.join(walls)}."
+        if not {"namespaces", "landlock"} & set(walls):
+            said += " That keeps out carelessness, not skill: this system has, or allows, no stronger walls. Mark in a container or on Linux."
+        notes.append(said)
     if unmarked := sum(row.written is None for row in rows):
         notes.append(f"{unmarked} submissions have written answers that nobody has marked: they have no final mark yet. "
                      f"`book written` collects the answers; points go into {wanted.tables.get(tables.MARKS, assignment.folder / tables.MARKS)}.")

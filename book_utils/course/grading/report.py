@@ -1,6 +1,7 @@
 """What an instructor reads: who is accounted for and how, where the class stands, and which mistakes it makes."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from book_utils.course.grading import marks
@@ -44,12 +45,13 @@ class Report:
     def page(self) -> str:
         """The class report as a page."""
         handed = [row for row in self.rows if row.submission]
-        once = {row.submission.file: row for row in handed}.values()  # a group's submission counts once
+        read = [row for row in handed if row.marked.status != marks.UNREADABLE]
+        once = {row.submission.file: row for row in read}.values()  # a group's submission counts once
         parts = [table("What became of everyone", ("Status", ">Students"), self.counts.items())]
         parts += [heading("Notes"), *map(paragraph, self.notes)] if self.notes else []
         parts += [heading("Final marks"), _histogram(self.assignment, handed), heading("Exercises"), _exercises(self.assignment, once)]
         parts += [heading("Recognised mistakes"), _mistakes(self.assignment, once), heading("Laws")]
-        parts += [_laws(item, _written(once, item)) for item in self.assignment.items]
+        parts += [_laws(item, _answering(once, item)) for item in self.assignment.items]
         odd = [(row.student.name, row.status, row.reason) for row in self.rows if row.status != marks.GRADED or row.reason]
         parts += [heading("To look at"), table("Students whose submission is not simply graded", ("Student", "Status", "Why"), odd)] if odd else []
         if self.left_out:
@@ -101,7 +103,7 @@ def _histogram(assignment: Assignment, rows: list[Row]) -> str:
     return table("Final marks of those who handed in", ("Points", ">Students"), lines, [counts[b] / most for b in range(BINS)]) + paragraph(*more)
 
 
-def _exercises(assignment: Assignment, rows) -> str:
+def _exercises(assignment: Assignment, rows: Iterable[Row]) -> str:
     lines = []
     for item in assignment.items:
         found = [mark for row in rows for mark in row.marks if mark.name == item.name]
@@ -111,7 +113,7 @@ def _exercises(assignment: Assignment, rows) -> str:
     return table("Exercises, over submissions", ("Exercise", ">Points on average", ">Of", ">Hold", ">Fail", ">Raise", ">Not started"), lines)
 
 
-def _mistakes(assignment: Assignment, rows) -> str:
+def _mistakes(assignment: Assignment, rows: Iterable[Row]) -> str:
     titles = {item.name: item.title for item in assignment.items}
     found = Counter((mark.name, mark.mistake, mark.hint) for row in rows for mark in row.marks if mark.mistake)
     if not found:
@@ -120,8 +122,8 @@ def _mistakes(assignment: Assignment, rows) -> str:
     return table("Catalogued mistakes that answers were recognised as", ("Mistake", "Exercise", ">Submissions", "Hint in the feedback"), lines)
 
 
-def _written(rows, item: Item) -> list[Mark]:
-    return [mark for row in rows for mark in row.marks if mark.name == item.name and mark.laws]
+def _answering(rows: Iterable[Row], item: Item) -> list[Mark]:
+    return [mark for row in rows for mark in row.marks if mark.name == item.name and mark.status != "NOT STARTED"]
 
 
 def _laws(item: Item, found: list[Mark]) -> str:
