@@ -135,6 +135,13 @@ def test_only_what_changed_is_marked_again(course):
     assert len(run(course)[1]) == 6
 
 
+def test_what_timed_out_on_a_busy_machine_is_marked_once_more_when_asked(course):
+    done, _ = run(course)
+    assert any("--retry" in note for note in done.report.notes)
+    assert sorted(run(course, retry=True)[1]) == ["x_104_5_hw3.ipynb", "x_105_6_hw3.ipynb"]
+    assert run(course)[1] == []
+
+
 def test_a_run_that_was_killed_goes_on(course):
     """A real kill, in the middle of marking; the half-written line that it may leave is dropped."""
     code = ("import sys, time; sys.path.insert(0, sys.argv[1])\n"
