@@ -106,7 +106,8 @@ def mark(assignment: Assignment, collection: Collection, wanted: Iterable[Submis
                 except CourseError:
                     raise
                 except Exception as error:  # ours, not the student's: everyone else is still to be marked
-                    marked = nothing(assignment, marks.ENDED, f"The marker itself broke at it ({type(error).__name__}); the next run tries again.")
+                    said = f"The marker itself broke at it ({type(error).__name__}); the next run tries again."
+                    marked = nothing(assignment, marks.ENDED, said)
                 else:
                     memory.put(same[0], marked)
                 for submission in same:
