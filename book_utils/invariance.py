@@ -181,16 +181,45 @@ def build(Zs: jax.Array, labels: jax.Array, eta: float, eps: float, lam: float, 
     return InvariantReduNet(E, C, gamma, eta, lam), rates
 
 
-@compiled("L", "K")
 def _build(Zs, labels, eta, eps, lam, L, K):
-    membership = jax.nn.one_hot(labels, K, axis=0, dtype=Zs.dtype)
-    gamma, d = membership.mean(axis=1), Zs.shape[-1]
+    membership, d = jax.nn.one_hot(labels, K, axis=0, dtype=Zs.dtype), Zs.shape[-1]
+    Zh, layers, rates = _start(Zs), [], []
+    for _ in range(L + 1):
+        factors, alphas, rate = jax.block_until_ready(_factors(Zh, membership, eps, d))
+        rates.append(rate)
+        if len(rates) <= L:
+            Zh, E, C = jax.block_until_ready(_layer(Zh, factors, alphas, membership, eta, lam, d))
+            layers.append((E, C))
+    E, C = (jnp.stack(part) for part in zip(*layers))
+    return E, C, membership.mean(axis=1), jnp.stack(rates)
 
-    def layer(Zh, _):
-        E, C = _operator(Zh, eps), _class_operators(Zh, membership, eps)
-        return _move(Zh, E, C, gamma, eta, lam, d), (E, C, _reduction(Zh, membership, eps, d))
-    end, (E, C, rates) = jax.lax.scan(layer, _unit(jnp.fft.rfft(Zs), d), None, length=L)
-    return E, C, gamma, jnp.append(rates, _reduction(end, membership, eps, d))
+
+# A loop of Python, and one call of LAPACK after another: side by side, or in lax.scan, its calls for stacks of this size have been
+# seen to wait for each other for ever on a CPU of two cores.
+
+
+@compiled()
+def _start(Zs):
+    return _unit(jnp.fft.rfft(Zs), Zs.shape[-1])
+
+
+@compiled("d")
+def _factors(Zh, membership, eps, d):
+    """Cholesky factors (K + 1, f, m, m) of all samples and of every class, their alphas (K + 1,), and Delta R."""
+    weights = jnp.concatenate([jnp.ones_like(membership[:1]), membership])
+    alphas, moments = jax.vmap(lambda w: _moments(Zh, w, eps))(weights)
+    factors = jnp.linalg.cholesky(moments)
+    rates = _log_determinants(factors) @ _pairs(d).astype(membership.dtype) / 2
+    return factors, alphas, rates[0] - membership.mean(axis=1) @ rates[1:]
+
+
+@compiled("d")
+def _layer(Zh, factors, alphas, membership, eta, lam, d):
+    halves = jax.lax.linalg.triangular_solve(factors, jnp.broadcast_to(jnp.eye(Zh.shape[1], dtype=Zh.dtype), factors.shape),
+                                             left_side=True, lower=True)
+    inverses = alphas[:, None, None, None] * (halves.conj().swapaxes(-1, -2) @ halves)
+    E, C = inverses[0], inverses[1:]
+    return _move(Zh, E, C, membership.mean(axis=1), eta, lam, d), E, C
 
 
 @compiled_for_modules
@@ -226,14 +255,17 @@ def _inverses(Zh, weights, eps):
 
 
 def _rate(Zh, weights, eps, d):
-    factors = jnp.linalg.cholesky(_moments(Zh, weights, eps)[1])
-    logs = 2 * jnp.sum(jnp.log(jnp.diagonal(factors, axis1=-2, axis2=-1).real), axis=-1)
+    logs = _log_determinants(jnp.linalg.cholesky(_moments(Zh, weights, eps)[1]))
     return _pairs(d).astype(logs.dtype) @ logs / 2
 
 
+def _log_determinants(factors):
+    """From Cholesky factors (..., m, m)."""
+    return 2 * jnp.sum(jnp.log(jnp.diagonal(factors, axis1=-2, axis2=-1).real), axis=-1)
+
+
 def _reduction(Zh, membership, eps, d):
-    whole = _rate(Zh, jnp.ones((Zh.shape[0],), membership.dtype), eps, d)
-    return whole - membership.mean(axis=1) @ jax.vmap(lambda weights: _rate(Zh, weights, eps, d))(membership)
+    return _factors(Zh, membership, eps, d)[2]
 
 
 def _pairs(d):

@@ -239,7 +239,7 @@ def doctor() -> None:
 @app.command()
 def assign(chapter: _ChapterName,
            out: Annotated[Path, typer.Option(help="The folder to make, for instance hw3; it gives the assignment its name.")],
-           salt: Annotated[Path, typer.Option(help="The course's secret: a file, made if it does not exist. Keep it, and keep it to yourself.")],
+           salt: Annotated[Path, typer.Option(help="The course's secret: a file, made if it is not there. Keep it to yourself.")],
            exercises: Annotated[str, typer.Option(help="Names with commas between them: tweedie,mixture_denoiser.")] = "",
            written: Annotated[str, typer.Option(help="Questions to answer in words, likewise.")] = "",
            points: Annotated[str, typer.Option(help="Where not as the lesson has them: tweedie=2,mixture_denoiser=3.")] = "",
@@ -259,11 +259,13 @@ def assign(chapter: _ChapterName,
     from book_utils.course.grading.assign import Wanted, assign
     from book_utils.course.grading.assignment import Late
 
+    print(f"Making {out} ...", flush=True)
     listed = [tuple(part.strip() for part in text.split(",") if part.strip()) for text in (exercises, written, points)]
     made = assign(Wanted(chapter, *listed, title, due, Late(late_per_day, late_days), solutions, variants), out, salt, force)
     assignment = made.assignment
     if made.new_salt:
-        print(f"Made the salt {salt}. Without it this assignment cannot be made again; with it anybody can foresee its inputs.")
+        print(f"Made the salt {salt}. Keep it: without it this assignment cannot be made again, and with it anybody can foresee its "
+              "inputs.")
     print(f"{assignment.handout} is for students: {len(assignment.items)} exercises, {len(assignment.questions)} written questions, "
           f"{assignment.points:g} points. {assignment.instructor / 'summary.md'} is for you.")
     for sentence in made.warnings:

@@ -1,4 +1,4 @@
-"""Variants: an exercise stated in another convention (samples as rows, bits for nats, ...), so that a published answer does not pass as it stands.
+"""Variants: an exercise in another convention (samples as rows, bits for nats, ...), so that a published answer does not pass as it stands.
 
 The laws of the exercise stay as they are. A variant rewrites values on their way: the inputs that a law draws go to the answer in the
 course's convention, and what comes back is rewritten into the lesson's before the law sees it. A rewriting is a `Change`, two expressions
@@ -64,6 +64,7 @@ def _last_two_swapped(shape: str) -> str:
 rows = Change("_.T", "_.T", shape=_last_two_swapped)  # of a matrix: samples (or atoms, directions, ...) as rows where they were columns
 stacked_rows = Change("_.swapaxes(1, 2)", "_.swapaxes(1, 2)", shape=_last_two_swapped)  # the same for every matrix of a stack
 bits = Change("_ / jnp.log(2)", "_ * jnp.log(2)")  # nats as bits
+decimal_digits = Change("_ / jnp.log(10)", "_ * jnp.log(10)")  # nats as digits
 squared = Change("_**2", "_**0.5")  # a standard deviation as a variance, a radius as its square
 rooted = Change("_**0.5", "_**2")  # a variance as a standard deviation
 negative = Change("-_", "-_")  # what was maximised is minimised
@@ -199,19 +200,16 @@ class Variant:
             text = text.replace(old, new)
         if '"""' in text or "\\" in text:
             raise CourseError(f"{stub.name}: the variant {self.name} cannot carry quotation marks or backslashes of the docstring.")
-        paragraphs = [text.strip(), f"Not as in the lesson: {self.sentence}"]
-        if example := self._example(stub):
-            paragraphs.append(example)
-        lines = [line for p in paragraphs for line in textwrap.wrap(p, WIDTH, break_long_words=False, break_on_hyphens=False)]
+        lines = [line for paragraph in (text, f"Not as in the lesson: {self.sentence}", *self._example(stub)) for line in _wrapped(paragraph)]
         lines[0] = f'"""{lines[0]}'
         lines[-1] += '"""'
         return [f"    {line}" for line in lines]
 
-    def _example(self, stub: catalog.Stub) -> str:
+    def _example(self, stub: catalog.Stub) -> list[str]:
         """The worked example, computed anew in this convention; what the variant leaves alone stays as it is printed."""
         found = example_of(stub)
         if found is None:
-            return ""
+            return []
         given, wanted = found.given, found.wanted
         values = tuple(value for _, value in given.values())
         forward, said = self.forward(values), []
@@ -219,7 +217,8 @@ class Variant:
             said.append(f"{mine} = {_written(value, digits=6) if name in self.arguments else given[name][0]}")
         answer = Local(self.exercise, self.exercise.compile(stub.solved), stub.solved).call("call", values, {})
         result = _written(self.outward(answer, values)) if self.result else wanted
-        return f"Example: {', '.join(said)}  ->  {result}"
+        line = f"Example: {', '.join(said)}  ->  {result}"
+        return [line] if len(line) <= WIDTH else [f"Example: {', '.join(said)}", f"->  {result}"]
 
 
 class Converted:
@@ -257,6 +256,15 @@ def _fill(expression: str, value: str) -> str:
     """An expression with `value` in the place of `_`."""
     simple = re.fullmatch(r"\w+(\.T)?", value) or expression == "_"
     return _HOLE.sub(lambda _: value if simple else f"({value})", expression)
+
+
+def _wrapped(paragraph: str) -> list[str]:
+    """Lines of a docstring; arrays and comparisons stay in one piece where there is room."""
+    pieces, depth = [], 0
+    for character in re.sub(r" ([<>=/+-]|[<>]=) ", "\0\\1\0", paragraph.strip()):
+        depth += (character == "[") - (character == "]")
+        pieces.append("\0" if character == " " and depth else character)
+    return [line.replace("\0", " ") for line in textwrap.wrap("".join(pieces), WIDTH, break_long_words=False, break_on_hyphens=False)]
 
 
 @cache

@@ -3,7 +3,7 @@
 KEY = "ch05"
 TITLE = "Chapter 5: Deep representations as unrolled optimisation"
 
-PRINCIPLES = [f"P5.{n}" for n in (*range(1, 6), *range(14, 23), *range(28, 33))]
+PRINCIPLES = [f"P5.{n}" for n in range(1, 33)]
 
 # Every letter of a stub: its shape and its meaning. The order is the order of arguments in stubs and kernels.
 LETTERS = {
@@ -18,7 +18,8 @@ LETTERS = {
     "Z": ("(d, N) or (d, n)", "features of N samples, or the n tokens of one input, one per column"),
     "Z_new": ("(d, M)", "features of other samples"),
     "Zs": ("(N, m, d)", "N signals of m channels: channel c of signal i is Zs[i, c]"),
-    "H": ("(d, N)", "direction in which features are changed, or a gradient"),
+    "H": ("(d, N) or (d, n)", "direction in which features are changed, or a gradient"),
+    "parts": ("(K, d, n)", "what each head adds to the n tokens"),
     "z": ("(d,)", "one feature, token or signal"),
     "V": ("(m, d)", "one signal of m channels"),
     "labels": ("(N,) or (n,)", "class of every sample or token, 0 to K - 1"),
@@ -34,9 +35,9 @@ LETTERS = {
     "Q": ("(d, d)", "orthogonal matrix"),
     "A": ("(n, n)", "square matrix"),
     "S": ("(d, d)", "symmetric positive semidefinite matrix"),
+    "e": ("(d,)", "kernel of a circular convolution"),
     "kernels": ("(m, d) or (K, d)", "kernels of circular convolutions, one per channel or class"),
     "kernel": ("(m, m, d)", "kernel of a multichannel convolution: kernel[a, b] takes channel b to channel a"),
-    "e": ("(d,)", "kernel of a circular convolution"),
     "gamma": ("(K,)", "share of every class in all samples"),
     "alpha": ("float", "factor of Z Z^T in a coding rate: d / (N eps^2), or p / (n eps^2) for a head"),
     "eta": ("float", "step size"),
@@ -45,6 +46,7 @@ LETTERS = {
     "c": ("float", "factor in f(x) = log(1 + c x)"),
     "eps": ("float", "distortion: root of the mean squared error, summed over the coordinates"),
     "lam": ("float", "weight of the l1 norm, or inverse temperature of a membership, as the exercise says"),
+    "signal": ("float", "standard deviation of a token within its head"),
     "sigma": ("float", "standard deviation of noise"),
     "delta": ("float", "size of the noise in the other subspaces"),
     "temperature": ("float", "temperature of a softmax"),
@@ -62,5 +64,20 @@ LETTERS = {
 
 # Slips of index or notation, for the page of errata; those that change mathematics stand in the lesson.
 ERRATA = [
+    ("List of notation", "the squared Frobenius norm tr(A^T A) stands for the norm", "its root"),
+    ("[[alg:redunet_training]], output", "gamma_k for k = 1 to k", "k = 1 to K"),
+    ("[[alg:redunet_evaluation]], input", "learning rate lambda", "lambda is the inverse temperature of the memberships; the step eta is missing"),
+    ("[[eqn:ReduNet]]", "f^0, z^0 and the sphere S^(n-1)", "layers f^1 to f^L from z^1 on, as in [[alg:redunet_training]], on S^(d-1)"),
+    ("[[eq:mcr_c_gen]] and [[eq:var_comp]]", "F acts on matrices of PSD(p), and R^var sums over i up to d", "F acts on PSD(d) in R^c; in [[cor:var_concave_logdet]] R^var sums over i up to p"),
+    ("[[eq:layer-operation-orig]] and [[eq:z_up]]", "tau / N in the one and tau / n in the other", "the same number, that of the tokens: tau / n"),
+    ("Exercise 5.5", "assumes K p <= d", "not needed: [[cor:var_concave_logdet]] holds for any number of heads"),
+    ("[[tab:tost_in1k_transfer]]", "transfer to other data by fine-tuning", "[[tab:tost_linear_probing]] has the same numbers as linear probing: one of the two captions is wrong"),
+    ("below [[prop:circular-conv-1]]", "the convolution of e and z is written out with entries of x", "with entries of z"),
+    ("[[eqn:W-multichannel]] and above", "the vector of all channels is written as a row", "a column in R^(dC): transposed"),
+    ("[[prop:multichannel-circular-conv-1]]", "signals in R^(C x n)", "R^(C x d)"),
+    ("[[fig:samples-invariant-1d-mnist-diagram]], [[fig:redu-invariant-1d-mnist-diagram]]", "captions of panels belong to other panels; m samples", "see the panels; N = 100"),
     ("[[sec:causal-crate]], third display", "the rate of all heads is written R(Z_{1:i} | U)", "R^c_eps(Z_{1:i} | U), as in [[eq:rate-gradient]]"),
+    ("[[sec:chap4-white-box-transformer]] and after", "n is the number of tokens in some formulas and N in others; p_k for p", "one letter for one number: here n tokens, heads of dimension p"),
+    ("[[sec:chap4-white-box-transformer]]", "f^pre acts on R^D in one place and on R^(D x N) in another", "on every patch by itself: R^(D x n) to R^(d x n)"),
+    ("Solution of Exercise 5.1, part 3", "P_(k,2) of shape N_k x (N_k - r_k)", "Q_(k,2)"),
 ]

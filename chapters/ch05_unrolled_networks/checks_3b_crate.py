@@ -1,5 +1,8 @@
 """Exercises of Part 3, second half: ISTA, LayerNorm, the layer of CRATE, its size, and its decoder."""
 
+import functools
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -195,18 +198,24 @@ layer_parameters = Exercise(
     hints=["A LayerNorm has 2 d numbers. A matrix from a to b dimensions with a bias has a b + b.", "The MLP goes from d to 4 d and back: 4 d^2 + 4 d, and 4 d^2 + d."])
 
 
+@functools.cache
+def of_one_layer(kind: type, d: int) -> int:
+    """Numbers in one layer of a network, by those of two sizes of it; only shapes are computed."""
+    sizes = [jax.eval_shape(lambda: eqx.filter(kind(jax.random.key(0), 4, 4, 3, d=d, K=2, L=L), eqx.is_inexact_array)) for L in (1, 2)]
+    one, two = (sum(leaf.size for leaf in jax.tree.leaves(size)) for size in sizes)
+    return two - one
+
+
 @layer_parameters.law("as many as a layer of CRATE has")
 def lp_crate(f, rng):
     for d in (4, 12):
-        models = [crate.Crate(jax.random.key(0), 4, 4, 3, d=d, K=2, L=L) for L in (1, 2)]
-        close(f(d)[0], transformer.parameters(models[1]) - transformer.parameters(models[0]))
+        close(f(d)[0], of_one_layer(crate.Crate, d))
 
 
 @layer_parameters.law("as many as a layer of a vision transformer has")
 def lp_vit(f, rng):
     for d in (4, 12):
-        models = [transformer.VisionTransformer(jax.random.key(0), 4, 4, 3, d=d, K=2, L=L) for L in (1, 2)]
-        close(f(d)[1], transformer.parameters(models[1]) - transformer.parameters(models[0]))
+        close(f(d)[1], of_one_layer(transformer.VisionTransformer, d))
 
 
 layer_parameters.wrong("the norms' shifts forgotten", replace=("norms = 2 * 2 * d", "norms = 2 * d"), caught_by=lp_crate, hint="A LayerNorm has a scale and a shift.")
@@ -223,7 +232,7 @@ def _(d):
 # P5.32
 
 decoder_step = Exercise(
-    "ch05.decoder_step", "A layer of the decoder", principles=["P5.32"], label="eqn:denoising-projection", minutes=6, level="more",
+    "ch05.decoder_step", "A layer of the decoder", principles=["P5.32"], label="fig:crate_mae_layers", minutes=6, level="more",
     stand_in=crate.decoder_step, objective="undo a layer in reverse order",
     hints=["The encoder coded last, so the decoder multiplies by D first.", "Then MSSA of Y, not of Z, is taken off."])
 

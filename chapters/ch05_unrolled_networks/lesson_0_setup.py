@@ -7,8 +7,7 @@
 # its matrices convolutions; a code for tokens instead of classes gives attention with many heads and an MLP, that is, a
 # transformer; a bound on the same objective gives attention of linear cost, and adding one token at a time a recurrent network.
 # You derive each step, the checker tries it, and what was built is then measured beside the network it is meant to explain.
-# The chapter follows [[ch:deep-networks]] of the book. Not all of it is here yet: the network that Part 1's layers make up, Part 2 on
-# convolution, the second step of the transformer's layer, and the bound behind token statistics are still being written.
+# The chapter follows [[ch:deep-networks]] of the book.
 #
 # Write your lines in place of `todo()` and run the cell: it tells you which laws hold. `hint("ch05.expand_compress")` helps, and
 # whatever you skip is done by a reference.
@@ -23,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from book_utils import coding, crate, data, plot, tost
+from book_utils import coding, crate, data, invariance, plot, redunet, tost
 from book_utils.course import derivation, exercise, hint, lesson, measured, show, solution, todo, yours
 from book_utils.explore import explore
 from book_utils.plot import figure

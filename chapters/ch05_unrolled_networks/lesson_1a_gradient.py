@@ -4,9 +4,10 @@
 # After this part you can
 # - derive the gradient of the rate reduction, and say what each of its two halves does to a feature;
 # - read both halves as residuals of ridge regressions, and say when they are projections;
-# - turn a gradient step on the features of a training set into a layer that any point can pass.
+# - turn a gradient step on the features of a training set into a layer that any point can pass;
+# - build a network of such layers forward, without backpropagation, and say what its depth, step and gate are worth.
 #
-# Core exercises: 23 minutes. *More* and *challenge* exercises are for those who want them.
+# Core exercises: 37 minutes. *More* and *challenge* exercises are for those who want them.
 
 # %% [markdown]
 # ### 1.1 The objective, and one identity

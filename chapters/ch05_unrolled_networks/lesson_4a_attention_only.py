@@ -7,7 +7,7 @@
 # - test whether an encoder is causal, and make it so with a mask;
 # - write one and the same causal layer as a mask, as running sums and as a recurrence with a small state.
 #
-# Core exercises: 20 minutes. *More* and *challenge* exercises are for those who want them.
+# Core exercises: 36 minutes. *More* and *challenge* exercises are for those who want them.
 
 # %% [markdown]
 # ### 4.1 What attention does to noise

@@ -23,7 +23,7 @@ from book_utils.course.grading import handout, written
 from book_utils.course.grading.assignment import Assignment, Item, Late, Question, digest, dumps, load
 from book_utils.course.grading.freeze import freeze, revision
 from book_utils.course.grading.handout import late_policy, said_date
-from book_utils.course.grading.weights import hollow, rules
+from book_utils.course.grading.weights import gates, weights
 from book_utils.course.notebook import dumps as notebook_text
 from book_utils.course.notebook import published
 
@@ -56,7 +56,7 @@ class Wanted:
 
 
 def assign(wanted: Wanted, out: Path, salt: Path, force: bool = False) -> Made:
-    """Write the assignment into the folder `out`, which also gives it its name. The same arguments and the same salt make the same files.
+    """Write the assignment into the folder `out`, which also gives it its name. The same arguments and salt make the same files.
 
     A salt that is not there yet is made. CourseError, and nothing is written, for a name that the chapter does not have, points or a
     date that cannot be read, a salt that is too short, and a folder that is in use: `force` replaces an assignment, and no other folder.
@@ -76,8 +76,8 @@ def assign(wanted: Wanted, out: Path, salt: Path, force: bool = False) -> Made:
         _audit(exercise, conventions[exercise.name])
     items = tuple(_item(e, points[e.name], revision(chapter, e.stub), conventions[e.name]) for e in exercises)
     questions = tuple(Question(p.name, p.title, points[p.name]) for p in prompts)
-    plan = Assignment(name, wanted.title or f"{name}: {chapter.title.partition(': ')[2] or chapter.title}", chapter.key, published()[1], "",
-                      secret, items, questions, _due(wanted.due), _late(wanted.late), out)
+    title = wanted.title or f"{name}: {chapter.title.partition(': ')[2] or chapter.title}"
+    plan = Assignment(name, title, chapter.key, published()[1], "", secret, items, questions, _due(wanted.due), _late(wanted.late), out)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out.absolute().parent) as beside:
         made = dataclasses.replace(plan, folder=Path(beside) / name)
@@ -123,7 +123,8 @@ def _salt(path: Path, out: Path) -> tuple[bytes, bool]:
     except OSError as error:
         raise CourseError(f"The salt {path} cannot be read: {error.strerror}.") from None
     if len(salt) < _LEAST:
-        raise CourseError(f"The salt {path} has {len(salt)} bytes, and at least {_LEAST} are wanted. Name a file that does not exist: one is made.")
+        raise CourseError(f"The salt {path} has {len(salt)} bytes, and at least {_LEAST} are wanted. Name a file that does not exist: "
+                          "then one is made.")
     return salt, False
 
 
@@ -173,7 +174,8 @@ def _due(text: str) -> str:
     except ValueError:
         raise CourseError(f"{text!r} is not a date and time; it should look like 2026-10-02T23:59-07:00.") from None
     if moment.tzinfo is None:
-        raise CourseError(f"{text!r} says no offset from UTC, and 23:59 is not the same moment everywhere; write {text}-07:00, or {text}+00:00.")
+        raise CourseError(f"{text!r} says no offset from UTC, and an hour is not the same moment everywhere; write {text}-07:00, "
+                          f"or {text}+00:00.")
     return moment.isoformat()
 
 
@@ -198,11 +200,8 @@ def calls(one: Exercise, other: Exercise) -> bool:
 
 
 def _item(exercise: Exercise, points: float, revision: str, variant: str) -> Item:
-    """An exercise as it is marked. CourseError where an answer that knows nothing would pass every law."""
-    weights, gates = rules(exercise, variant)
-    if gates and hollow(exercise, variant):
-        raise CourseError(f"{exercise.name} cannot be assigned: an answer without content passes all of its laws.")
-    return Item(exercise.name, exercise.title, points, revision, weights, gates, variant)
+    """An exercise as it is marked, by the weights and gates that its convention asks for."""
+    return Item(exercise.name, exercise.title, points, revision, weights(exercise, variant), gates(exercise, variant), variant)
 
 
 def _audit(exercise: Exercise, variant: str) -> None:
@@ -239,10 +238,11 @@ def _move(fresh: Path, out: Path, old: Path, name: str) -> None:
             if path not in mine:
                 copy = fresh / path.relative_to(out)
                 shutil.copytree(path, copy, symlinks=True) if path.is_dir() else shutil.copy2(path, copy)
-        out.rename(old)
     try:
+        if out.is_dir():
+            out.rename(old)
         fresh.rename(out)
-    except OSError:
+    except BaseException:  # Ctrl-C included: what is left in `old` would be deleted
         if old.exists():
             old.rename(out)
         raise
@@ -267,25 +267,28 @@ def summary(made: Assignment, exercises: list[Exercise], prompts: list[written.P
     minutes = sum(e.minutes for e in exercises) + sum(p.minutes for p in prompts)
     due = f"due {said_date(made.due)}. {late_policy(made.late)}" if made.due else "no date."
     lines = [f"# {made.title}", "", f"`{made.name}`, {made.points:g} points, about {minutes} minutes; {due}", "",
-             "Students get the one notebook beside this folder. Keep this folder to yourself: it holds the secret that inputs are drawn from.", ""]
+             "Students get the one notebook beside this folder. Keep this folder to yourself: it holds the secret that inputs are drawn "
+             "from.", ""]
     if exercises:
         lines += ["## Exercises", "", "| exercise | level | minutes | points | stated |", "|---|---|---:|---:|---|"]
         for item, e in zip(made.items, exercises, strict=True):
             stated = f"variant *{item.variant}*" if item.variant else "as in the lesson" + (" (self-study)" if e.self_study else "")
             lines.append(f"| `{item.name}` {item.title} | {e.level} | {e.minutes} | {item.points:g} | {stated} |")
         lines += ["", "Points of an exercise are shared among its laws by weight. What weighs 0 is what the stub gives away or an answer "
-                  "without content passes. Weights and gates (laws without which an exercise earns nothing) stand in assignment.json; change them "
-                  "there before the first grading.", ""]
+                  "without content passes. Weights and gates (laws without which an exercise earns nothing) stand in assignment.json; "
+                  "change them there before the first grading.", ""]
         for item, e in zip(made.items, exercises, strict=True):
             total = sum(item.weights.values())
             lines += [f"**`{item.name}`** ({e.objective.rstrip('.')})", ""]
-            lines += [f"- {100 * weight / total:.3g} %: {law}" + (" *(gate)*" if law in item.gates else "") for law, weight in item.weights.items()]
+            lines += [f"- {100 * weight / total:.3g} %: {law}" + " *(gate)*" * (law in item.gates) for law, weight in item.weights.items()]
             lines.append("")
     if prompts:
         lines += ["## Written answers", "", "| question | minutes | points | rubric |", "|---|---:|---:|---|"]
-        lines += [f"| `{q.name}` {q.title} | {p.minutes} | {q.points:g} | rubrics/{q.name}.md |" for q, p in zip(made.questions, prompts, strict=True)]
+        for question, prompt in zip(made.questions, prompts, strict=True):
+            lines.append(f"| `{question.name}` {question.title} | {prompt.minutes} | {question.points:g} | rubrics/{question.name}.md |")
         lines.append("")
-    lines += ["## From here to marks", "", "```", f"book grade submissions/ --assignment {made.name}/ --roster canvas.csv --out grades.csv --feedback feedback/"]
+    lines += ["## From here to marks", "", "```",
+              f"book grade submissions/ --assignment {made.name}/ --roster canvas.csv --out grades.csv --feedback feedback/"]
     if prompts:
         lines.append(f"book written submissions/ --assignment {made.name}/ --out written/")
     lines += ["```", "",

@@ -1,4 +1,7 @@
-"""The checks of an assignment as they were when it was made: the package and the chapter, copied, so that marks never depend on what is installed later."""
+"""The checks of an assignment as they were when it was made: the package and the chapter, copied.
+
+So marks never depend on what is installed later.
+"""
 
 import ast
 import hashlib

@@ -54,11 +54,11 @@ def make(assignment: Assignment, chapter: Chapter, prompts: list[Prompt], solved
             exercise = chapter.exercises[value]
             given = [other for other in leans_on(exercise, section) if other.name not in items.keys() | said]
             said |= {other.name for other in given}
-            code.append(new_markdown_cell("\n\n".join(filter(None, [_given(given), f"**{_points(items[value].points)}** for `{value}`"]))))
+            code.append(new_markdown_cell("\n\n".join(filter(None, [_given(given), _worth(items[value])]))))
             code.append(_stub(exercise, items[value].variant, solved))
     if prompts:
-        code.append(new_markdown_cell("## Written answers\n\nWrite in the cell below each question: a few sentences and formulas, whole steps, "
-                                      "no more. Graders do not see your name, so do not write it there."))
+        code.append(new_markdown_cell("## Written answers\n\nWrite in the cell below each question: a few sentences and formulas, whole "
+                                      "steps, no more. Graders do not see your name, so do not write it there."))
         for question, prompt in zip(assignment.questions, prompts, strict=True):
             code += _question(question.points, prompt, solved)
     if items and (table := _letters(chapter, items)):
@@ -120,8 +120,11 @@ def _leading(text: str, chosen: bool, after_figure: bool) -> str:
 
 
 def leans_on(exercise: Exercise, section: Section) -> list[Exercise]:
-    """Functions of other exercises that a student has to know of: those the solution uses, those that are offered in the text that
-    introduces it, and, where its stub says "above", those before it in the section."""
+    """Functions of other exercises that a student has to know of.
+
+    Those the solution uses, those that are offered in the text that introduces it, and, where its stub says "above", those before it
+    in the section.
+    """
     others = exercise.chapter.exercises
     uses = names_used(exercise)
     before = section.pieces[: section.pieces.index(("exercise", exercise.name))]
@@ -148,11 +151,11 @@ def _title(assignment: Assignment, chapter: Chapter, solved: bool) -> str:
     lines.append(f"{due}{_points(assignment.points)} in all.")
     if assignment.items:
         lines.append(
-            "Every exercise is one cell with one function. Write your lines in place of `todo()` (in a derivation, of `...`) and run the cell: "
-            f'the verdict names the first law that does not hold, and `hint("{assignment.items[0].name}")` helps. Helper functions and imports may '
-            "stand in the same cell or in cells of your own.")
-    lines.append("Before you submit: *Restart kernel and run all cells*, read it once more, save. Submit this one file, under the name that "
-                 "your course asks for.")
+            "Every exercise is one cell with one function. Write your lines in place of `todo()` (in a derivation, of `...`) and run the "
+            "cell: the verdict names the first law that does not hold, and "
+            f'`hint("{assignment.items[0].name}")` helps. Helper functions and imports may stand in the same cell or in cells of your own.')
+    lines.append("Before you submit: *Restart kernel and run all cells*, read it once more, save. Submit this one file, under the name "
+                 "that your course asks for.")
     opening = next(text for kind, text in sections(chapter)[0].pieces if kind == "text")
     for paragraph in opening.split("\n\n"):
         if paragraph.startswith("Throughout"):  # conventions
@@ -167,13 +170,16 @@ def _marks(assignment: Assignment) -> str:
     if assignment.items:
         lines += [
             "- Your functions are run on inputs that nobody has seen, in a process of their own, by a checker that is not in this notebook. "
-            "An exercise's points are shared among its laws; the worked example, and what any array of the right shape would pass, earn nothing.",
+            "An exercise's points are shared among its laws; the worked example, and what any array of the right shape would pass, earn "
+            "nothing.",
             "- `HOLDS` here means that the same laws held on other inputs. A function that looks its results up, or sees that it is being "
             "checked, holds here and not there.",
-            "- Read each stub, also if you know the lesson: **this course may use another convention than the lesson does**, and says so in the stub.",
+            "- Read each stub, also if you know the lesson: **this course may use another convention than the lesson does**, and says so in "
+            "the stub.",
             "- Not marked: text, figures, your own cells, the order of cells, and every exercise that is not in the table. An exercise you "
             "leave out costs its own points only: where a later one uses it, a reference stands in.",
-            "- A function may take 20 seconds a call. It has no network, no files, and none of the package's functions for what it is asked to write.",
+            "- A function may take 20 seconds a call. It has no network, no files, and none of the package's functions for what it is asked "
+            "to write.",
         ]
     if assignment.questions:
         lines.append("- Written answers are read by a person who does not see your name.")
@@ -226,6 +232,11 @@ def _signature(stub: Stub) -> str:
     return re.search(r"^def .*?(?=:\n)", stub.solved, flags=re.MULTILINE | re.DOTALL)[0]
 
 
+def _worth(item: Item) -> str:
+    together = ", if all of its laws hold" if set(item.gates) >= {law for law, weight in item.weights.items() if weight} else ""
+    return f"**{_points(item.points)}** for `{item.name}`{together}"
+
+
 def _stub(exercise: Exercise, variant: str, solved: bool) -> NotebookNode:
     stub = exercise.stub_in(variant)
     source = stub.solved if solved else stub.blank
@@ -246,5 +257,6 @@ def _letters(chapter: Chapter, items: dict[str, Item]) -> str:
         for letter in stub.arguments:
             shapes.setdefault(letter, set()).add(stub.shapes.get(letter, ""))
     # what this course turns round would only confuse in a table: its stub says it
-    meanings = {letter: meaning for letter, meaning in chapter.facts.LETTERS.items() if shapes.get(letter, set()) <= {meaning[0], ""} and letter in shapes}
+    meanings = {letter: meaning for letter, meaning in chapter.facts.LETTERS.items()
+                if letter in shapes and shapes[letter] <= {meaning[0], ""}}
     return letters(meanings) if meanings else ""

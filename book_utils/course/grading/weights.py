@@ -2,13 +2,42 @@
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 
+import jax
 import numpy as np
 
 from book_utils.course import guard
 from book_utils.course.checking import generator
 from book_utils.course.exercises import Exercise
-from book_utils.course.transport import Local, Proxy, Raised
+from book_utils.course.transport import Local, Proxy, Raised, Transport
+
+_SEEDS = (0, 1)
+_CHAIN = {"given": 0.0, "repeats": 0.0}  # whoever writes the given lines once more, plus nothing, passes these
+
+
+def weights(exercise: Exercise, variant: str = "") -> dict[str, float]:
+    """Weight of every law, by name: 0 for the worked example and for what a trivial answer passes, 1 for the rest.
+
+    Where that leaves nothing, 1 for all but the example: then `gates` makes it all or nothing. Trivial answers have the promised shape and know
+    nothing: constants, the identity, shares of one, noise, any argument or its transpose. `variant`: the convention in use.
+    """
+    example = {law.name for law in exercise.laws if law not in exercise.own_laws}
+    if exercise.kind == "derivation":
+        free = example | {exercise.named[name].name for name in _CHAIN}
+    else:
+        free = example | _passed(exercise, variant)
+    names = [law.name for law in exercise.laws]
+    free = free if not free >= set(names) else example if not example >= set(names) else set()
+    return {name: float(name not in free) for name in names}
+
+
+def gates(exercise: Exercise, variant: str = "") -> tuple[str, ...]:
+    """Laws without which an exercise earns nothing: a derivation's first two, and all laws where every one alone is passed by a trivial answer."""
+    if exercise.kind == "derivation":
+        return tuple(exercise.named[name].name for name in ("given", "equal"))
+    own = {law.name for law in exercise.own_laws}
+    return tuple(law.name for law in exercise.own_laws) if own and own <= _passed(exercise, variant) else ()
 
 
 class _Trivial:
@@ -16,8 +45,8 @@ class _Trivial:
 
     source = printed = ""
 
-    def __init__(self, right: Local, fill: Callable) -> None:
-        self.right, self.fill = right, fill
+    def __init__(self, exercise: Exercise, right: Transport, fill: Callable) -> None:
+        self.exercise, self.right, self.fill = exercise, right, fill
 
     def call(self, mode: str, args: tuple, options: dict) -> object:
         return self._filled(self.right.call(mode, args, options), args)
@@ -30,65 +59,76 @@ class _Trivial:
         return self.fill(np.asarray(result, dtype=float), args)
 
 
-def _constant(value: float) -> Callable:
-    return lambda result, args: np.full_like(result, value)
+class _Remembered:
+    """The right answer, computed once for the same arguments."""
+
+    source = printed = ""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner, self.known = inner, {}
+
+    def call(self, mode: str, args: tuple, options: dict) -> object:
+        key = (mode, repr(options), *(_bytes(a) for a in args))
+        if key not in self.known:
+            self.known[key] = self.inner.call(mode, args, options)
+        return self.known[key]
 
 
-def _identity(result: np.ndarray, args: tuple) -> np.ndarray:
-    if result.ndim != 2:
-        raise Raised("no matrix")
-    return np.eye(*result.shape)
+def _bytes(value: object) -> object:
+    if isinstance(value, (np.ndarray, jax.Array)):
+        data = np.asarray(jax.random.key_data(value) if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key) else value)
+        return data.dtype.str, data.shape, data.tobytes()
+    if isinstance(value, (tuple, list)):
+        return tuple(_bytes(v) for v in value)
+    return repr(value)
 
 
-def _argument(place: int) -> Callable:
+def _argument(place: int, turned: bool) -> Callable:
     def fill(result: np.ndarray, args: tuple) -> object:
-        if place >= len(args) or np.shape(args[place]) != result.shape:
+        value = np.asarray(args[place], dtype=float) if place < len(args) else np.zeros((0, 0, 0, 0))
+        value = value.T if turned else value
+        if value.shape != result.shape:
             raise Raised("no such argument")
-        return args[place]
+        return value
     return fill
 
 
-_FILLS = [*map(_constant, (0.0, 1.0, -1.0, np.nan)), _identity, *map(_argument, range(5))]
+def _identity(result: np.ndarray, args: tuple) -> np.ndarray:
+    return np.broadcast_to(np.eye(*result.shape[-2:]) if result.ndim > 1 else np.eye(1, max(result.size, 1))[0, : result.size].reshape(result.shape),
+                           result.shape).copy()
 
 
-def weights(exercise: Exercise, variant: str = "") -> dict[str, float]:
-    """Weight of every law, by name, for an exercise that is stated in a variant: see `rules`."""
-    return rules(exercise, variant)[0]
+def _noise(result: np.ndarray, args: tuple) -> np.ndarray:
+    return np.random.default_rng(result.size).normal(size=result.shape)
 
 
-def rules(exercise: Exercise, variant: str = "") -> tuple[dict[str, float], tuple[str, ...]]:
-    """Weights of the laws, and the gates among them (without which the exercise earns nothing).
-
-    The worked example weighs 0, and so does what a trivial answer passes; the rest weighs 1, and nothing is a gate. Where every law
-    alone is passed by some trivial answer, all but the example weigh 1 and all of them are gates: then only all together say something.
-    """
-    own, names = {law.name for law in exercise.own_laws}, [law.name for law in exercise.laws]
-    free = set().union(*_passed(exercise, variant)) if exercise.kind == "exercise" else set()
-    if own <= free:
-        return {name: float(name in own) for name in names}, tuple(name for name in names if name in own)
-    return {name: float(name in own - free) for name in names}, ()
+def _shares(result: np.ndarray, args: tuple) -> np.ndarray:
+    return np.full_like(result, 1 / max(result.shape[0] if result.ndim else 1, 1))
 
 
-def hollow(exercise: Exercise, variant: str = "") -> bool:
-    """Whether one trivial answer passes every law but the example: then marks for the exercise say nothing."""
-    own = {law.name for law in exercise.own_laws}
-    return exercise.kind == "exercise" and any(own <= passed for passed in _passed(exercise, variant))
+_FILLS = [*(lambda result, args, value=value: np.full_like(result, value) for value in (0.0, 1.0, -1.0, 0.5, np.nan, np.inf)), _identity, _noise, _shares,
+          *(_argument(place, turned) for turned in (False, True) for place in range(6))]
 
 
-def _passed(exercise: Exercise, variant: str) -> list[set[str]]:
-    """Names of the laws that each trivial answer passes."""
-    stub, found = exercise.stub_in(variant), []
-    right = Local(exercise, exercise.compile(stub.solved), "")
+@cache
+def _passed(exercise: Exercise, variant: str) -> set[str]:
+    """Names of the laws that some trivial answer passes."""
+    declared = exercise.variants[variant] if variant else None
+    answer = exercise.compile(declared.solved(exercise) if declared else exercise.stub.solved)
+    right, passed = _Remembered(Local(exercise, answer, "")), set()
     for fill in _FILLS:
-        trivial, passed = _Trivial(right, fill), set()
-        transport = exercise.variants[variant].transport(trivial) if variant else trivial
-        for law in exercise.own_laws:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    law(Proxy(exercise, transport), generator(exercise, law))
+        trivial = _Trivial(exercise, right, fill)
+        for law in exercise.laws:
+            if law.name not in passed and any(_passes(law, exercise, declared.transport(trivial) if declared else trivial, seed) for seed in _SEEDS):
                 passed.add(law.name)
-            except (Exception, guard.Refused, guard.Todo, guard.TooLong):  # a law may stumble over a result in any way: it does not hold
-                continue
-        found.append(passed)
-    return found
+    return passed
+
+
+def _passes(law: Callable, exercise: Exercise, transport: Transport, seed: int) -> bool:
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            law(Proxy(exercise, transport), generator(exercise, law, seed))
+        return True
+    except (Exception, guard.Refused, guard.Todo, guard.TooLong):
+        return False

@@ -73,7 +73,8 @@ def rubric(prompt: Prompt, points: float) -> str:
     rows = [f"{number}. **{scale * worth:.3g}** {resolve(what)}" for number, (worth, what) in enumerate(prompt.rubric, start=1)]
     lines = [f"# {prompt.title}", "", f"`{prompt.name}`, {points:g} points, about {prompt.minutes} minutes.", "", resolve(prompt.text), "",
              "## What earns points", "", *rows, "",
-             "A step may be said in other words or in another order. What follows from a mistake that already cost points is read as if it were right.",
+             "A step may be said in other words or in another order. What follows from a mistake that already cost points is read as if it "
+             "were right.",
              "", "## A full answer", "", resolve(prompt.model)]
     for number, flawed in enumerate(prompt.flawed, start=1):
         lines += ["", f"## A flawed answer ({number}): {scale * flawed.points:.3g} of {points:g}", "", _quoted(resolve(flawed.answer)), "",
