@@ -24,6 +24,15 @@ _To = Annotated[str, typer.Option(help="html: one page to read anywhere; py: a s
 _Out = Annotated[Path | None, typer.Option(help="The file to write; named after the chapter if not given.")]
 _MaybeChapter = Annotated[str | None, typer.Argument(metavar="[CHAPTER]", help=f"{_NAMED}; all if none is named.")]
 
+_Submissions = Annotated[Path, typer.Argument(metavar="SUBMISSIONS", help="A folder or a zip file of notebooks.")]
+_Assignment = Annotated[Path, typer.Option(help="The folder that `book assign` made.")]
+_Roster = Annotated[Path, typer.Option(help="Who takes part: a gradebook exported from Canvas or Moodle, or a table with login and name.")]
+_Feedback = Annotated[Path | None, typer.Option(help="The folder for a page to every student; none if not given.")]
+_Table = Annotated[Path | None, typer.Option(help="In place of the file of this name in the assignment's folder.")]
+_Column = Annotated[str, typer.Option(help="The gradebook's column, if it is not called like the assignment.")]
+_Jobs = Annotated[int, typer.Option(min=0, help="Markers side by side; 0 is one a core.")]
+_Walls = Annotated[str, typer.Option(help="What keeps students' code in: auto takes the strongest that this system has.")]
+_Again = Annotated[bool, typer.Option("--again", help="Mark everything again, also what is marked already.")]
 
 class _Commands(TyperGroup):
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple:
@@ -278,6 +287,47 @@ def written(submissions: Annotated[Path, typer.Argument(metavar="SUBMISSIONS", h
     print(f"Keep {done.key} from whoever marks: it says who is who.")
     for sentence in done.unreadable:
         console.complain(f"Not read: {sentence}")
+
+
+@app.command()
+def grade(submissions: _Submissions, assignment: _Assignment, roster: _Roster,
+          out: Annotated[Path, typer.Option(help="The gradebook to write, for instance grades.csv.")],
+          feedback: _Feedback = None, submitted: _Table = None, extensions: _Table = None, groups: _Table = None, overrides: _Table = None,
+          marks: _Table = None, column: _Column = "", jobs: _Jobs = 0, walls: _Walls = "auto", again: _Again = False) -> None:
+    """For instructors: mark submissions and write a gradebook.
+
+    Whose a notebook is, its file name and the roster say. Beside OUT stand a file to import into Canvas or Moodle, a class report,
+    and what is marked already: a run that was killed goes on from there, and a rerun writes the same file. submitted.csv,
+    extensions.csv, groups.csv, overrides.csv and marks.csv in the assignment's folder are heeded every time.
+    """
+    from book_utils.course.grading import tables
+    from book_utils.course.grading.grade import Wanted, grade
+
+    named = tables.named(submitted, extensions, groups, overrides, marks)
+    done = grade(Wanted(submissions, assignment, roster, out, feedback, named, column, jobs, walls, again))
+    print("\n".join(done.sentences()))
+
+
+@app.command()
+def regrade(assignment: Annotated[Path, typer.Argument(metavar="ASSIGNMENT", help="The folder that `book assign` made.")],
+            corrected: Annotated[Path, typer.Option("--with", help="The corrected assignment: the same exercises, other checks.")],
+            submissions: Annotated[Path, typer.Option(help="A folder or a zip file of notebooks.")],
+            roster: _Roster, grades: Annotated[Path, typer.Option(help="The gradebook that `book grade` wrote; it is written anew.")],
+            feedback: _Feedback = None, submitted: _Table = None, extensions: _Table = None, groups: _Table = None,
+            overrides: _Table = None, marks: _Table = None, column: _Column = "", jobs: _Jobs = 0, walls: _Walls = "auto",
+            lower: Annotated[bool, typer.Option("--lower", help="Let marks fall where the corrected checks say so.")] = False) -> None:
+    """For instructors: mark again after a faulty check.
+
+    Both assignments' checks are run; of every exercise the better mark counts, unless --lower. Prints who changed and why. From
+    then on use this command in place of `book grade`: it can be repeated like that one.
+    """
+    from book_utils.course.grading import tables
+    from book_utils.course.grading.grade import Wanted
+    from book_utils.course.grading.regrade import regrade
+
+    named = tables.named(submitted, extensions, groups, overrides, marks)
+    done = regrade(Wanted(submissions, assignment, roster, grades, feedback, named, column, jobs, walls), corrected, lower)
+    print("\n".join(done.sentences()))
 
 
 @app.command()
