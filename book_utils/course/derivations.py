@@ -11,7 +11,7 @@ from book_utils.course.errors import CourseError
 from book_utils.course.exercises import Broken, Exercise, Law, close
 from book_utils.course.guard import Todo
 
-PUBLISHED = "its first and last lines are given, so the chain that the course publishes passes everywhere"
+PUBLISHED = "a chain whose first and last lines are given is the same for every course"
 
 
 @dataclass(frozen=True)
