@@ -15,7 +15,6 @@ from collections.abc import Callable
 from book_utils.course.grading import walls
 
 _MAGIC = re.compile(r"^(\s*)[%!?].*$", re.MULTILINE)
-_SECONDS_A_CELL = 20.0
 
 
 class Answer:
@@ -152,7 +151,7 @@ class Bench:
         linecache.cache[file] = (len(text), None, [line + "\n" for line in text.split("\n")], file)
         self.current = tuple(names)
         try:
-            with contextlib.redirect_stdout(guard._Short()), contextlib.redirect_stderr(guard._Short()), guard.time_limit(_SECONDS_A_CELL):
+            with contextlib.redirect_stdout(guard._Short()), contextlib.redirect_stderr(guard._Short()), guard.time_limit(guard.SECONDS):
                 exec(compile(text, file, "exec"), self.space)
         except BaseException as error:
             line = error.lineno if isinstance(error, SyntaxError) else _line(error, file)

@@ -31,7 +31,7 @@ from book_utils.course.grading.sandbox import Cell, Gone
 from book_utils.course.transport import Proxy, Raised, Transport, inputs
 
 SIZE, SOURCE, CELLS = 20 << 20, 1 << 20, 1000  # bytes of a notebook, characters of its code, cells that are run
-CALL, RUN, EXERCISE, WHOLE = 20.0, 25.0, 90.0, 400.0  # seconds: a call, a cell, an exercise, a submission
+CALL, MORE, EXERCISE, WHOLE = 20.0, 5.0, 90.0, 400.0  # seconds: a call or a cell, until it is ended from outside, an exercise, a submission
 ROUNDS = 2
 _ENDINGS = 4  # after so many cells that ended their process, the rest of a submission is left
 
@@ -86,7 +86,7 @@ class Across:
         self.name, self.source, self.bench, self.deadline, self.printed = name, source, bench, deadline, ""
 
     def call(self, mode: str, args: tuple, options: dict) -> object:
-        seconds = min(self.bench.marker.call_seconds + 5, self.deadline - time.monotonic())
+        seconds = min(self.bench.marker.call_seconds + MORE, self.deadline - time.monotonic())
         if seconds <= 0:
             raise guard.TooLong
         reply = self.bench.cell.ask({"call": self.name, "mode": mode, "args": inputs(args), "options": options}, seconds)
@@ -143,7 +143,7 @@ class Bench:
     def _run(self, piece: Piece) -> None:
         if time.monotonic() > self.deadline:
             raise Gone("the time for a submission was over", late=True)
-        reply = self.cell.ask({"run": piece.source, "number": piece.number, "names": piece.names}, RUN)
+        reply = self.cell.ask({"run": piece.source, "number": piece.number, "names": piece.names}, self.marker.call_seconds + MORE)
         for name in piece.names:
             self.trouble.pop(name, None)
             if "raised" in reply:
