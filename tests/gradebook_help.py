@@ -55,7 +55,8 @@ class Believing:
             laws = tuple(Held(law, place < count) for place, law in enumerate(item.weights)) if count else ()
             share = sum(item.weights[law.law] for law in laws if law.held) / sum(item.weights.values())
             status = "HOLDS" if count == len(item.weights) else "FAILS" if count else "NOT STARTED"
-            found.append(Mark(item.name, status, round(item.points * share, 2), item.points, laws, say, say and f"{say} mistaken", say and f"{say} hint"))
+            points = round(item.points * share, 2)
+            found.append(Mark(item.name, status, points, item.points, laws, say, say and f"{say} mistaken", say and f"{say} hint"))
         return tuple(found)
 
     def close(self):
@@ -81,7 +82,8 @@ def canvas(path, students, column="Homework 3 (98765)", points="8.0", delimiter=
     rows = [[*identity, column, "Homework (1234)", "Current Score", "Final Grade"],
             ["", "", "", "", "", "Manual Posting", "", "(read only)", "(read only)"],
             ["    Points Possible", "", "", "", "", points, "100.0", "(read only)", "(read only)"]]
-    rows += [[f"{last}, {first}", number, f"SIS{number}", login, "Sec 1, Sec 2", "", "55", "55.0", "F"] for last, first, number, login in students]
+    rows += [[f"{last}, {first}", number, f"SIS{number}", login, "Sec 1, Sec 2", "", "55", "55.0", "F"]
+             for last, first, number, login in students]
     rows.append(["Student, Test", "999", "", "0f" * 20, "Sec 1", "", "", "", ""])
     return write(path, rows, delimiter, encoding)
 

@@ -42,7 +42,8 @@ def row(given, roster, collection, key, noted=tables.Tables()):
     results = {}
     for submission in collection.submissions:
         with collection.file(submission) as path:
-            results[submission.file] = pool.nothing(given, marks.UNREADABLE, submission.trouble) if submission.trouble else marker.mark(path)
+            unread = submission.trouble and pool.nothing(given, marks.UNREADABLE, submission.trouble)
+            results[submission.file] = unread or marker.mark(path)
     return next(r for r in gradebook.settle(given, roster, collection, noted, results) if r.student.key == key)
 
 
@@ -101,15 +102,16 @@ def test_a_bad_roster_is_one_sentence(tmp_path, text, said):
 def test_canvas_names(tmp_path):
     roster = rosters.read(canvas(tmp_path / "c.csv", people(12)))
     name = squeezed(*people(12)[4][:2])
-    found = owners(roster, f"{name}_104_55_hw3.ipynb", f"{name}_LATE_104_56_hw3.ipynb", "wrongname_105_9_x.ipynb", "somebody_777_1_hw3.ipynb",
-                   f"section 1/{name}_104_57_hw3-2.ipynb", "s006.ipynb", "s007_LATE.ipynb", "s008_hw3.ipynb", "noise.ipynb")
+    found = owners(roster, f"{name}_104_55_hw3.ipynb", f"{name}_LATE_104_56_hw3.ipynb", "wrongname_105_9_x.ipynb",
+                   "somebody_777_1_hw3.ipynb", f"section 1/{name}_104_57_hw3-2.ipynb", "s006.ipynb", "s007_LATE.ipynb",
+                   "s008_hw3.ipynb", "noise.ipynb")
     assert list(found.values()) == ["104", "104", "105", "", "104", "106", "107", "108", ""]
 
 
 def test_what_a_student_writes_into_a_name_does_not_make_it_somebody_elses(tmp_path):
     roster = rosters.read(canvas(tmp_path / "c.csv", people(12)))
-    found = owners(roster, "ray_104_55_ray_105_77_hw3.ipynb", "ray_104_55_X_105_assignsubmission_file_/s005.ipynb", "ray_104_55_hw3/s005.ipynb",
-                   "ray_777_55_hw3/s005.ipynb")
+    found = owners(roster, "ray_104_55_ray_105_77_hw3.ipynb", "ray_104_55_X_105_assignsubmission_file_/s005.ipynb",
+                   "ray_104_55_hw3/s005.ipynb", "ray_777_55_hw3/s005.ipynb")
     assert list(found.values()) == ["104", "104", "104", ""]
     worksheet = rosters.read(moodle(tmp_path / "m.csv", people(12)))
     found = owners(worksheet, "Ada Lovelace_100_assignsubmission_file_/Bob_101_assignsubmission_file_/hw3.ipynb",
@@ -119,16 +121,19 @@ def test_what_a_student_writes_into_a_name_does_not_make_it_somebody_elses(tmp_p
 
 
 def test_names_alone_decide_only_where_nobody_shares_them(tmp_path):
-    write(tmp_path / "p.csv", [["First name", "Last name", "Email address"], ["Ann", "Ray", "a1@x"], ["Ann", "Ray", "a2@x"], ["Zoë", "Ito", "z@x"]])
+    write(tmp_path / "p.csv", [["First name", "Last name", "Email address"], ["Ann", "Ray", "a1@x"], ["Ann", "Ray", "a2@x"],
+                               ["Zoë", "Ito", "z@x"]])
     roster = rosters.read(tmp_path / "p.csv")
-    found = owners(roster, "Ann Ray_5_assignsubmission_file_/a.ipynb", "Zoe\u0308 Ito_6_assignsubmission_file_/a.ipynb", "itozoë_1_2_a.ipynb", "a2@x.ipynb")
+    found = owners(roster, "Ann Ray_5_assignsubmission_file_/a.ipynb", "Zoe\u0308 Ito_6_assignsubmission_file_/a.ipynb",
+                   "itozoë_1_2_a.ipynb", "a2@x.ipynb")
     assert list(found.values()) == ["", "z@x", "z@x", "a2@x"]
 
 
 def test_of_several_files_one_counts_and_the_others_say_which(tmp_path, hw):
     roster = rosters.read(canvas(tmp_path / "c.csv", people(3)))
-    folder = put(tmp_path / "s", **{"a_100_7_notes.ipynb": notebook(0, 0), "a_100_5_hw3.ipynb": notebook(1, 1), "a_100_6_hw3-1.ipynb": notebook(3, 3),
-                                    "b_101_8_answer.docx": "x", ".DS_Store": "", ".ipynb_checkpoints/a_101_1_hw3.ipynb": "{}"})
+    folder = put(tmp_path / "s", **{"a_100_7_notes.ipynb": notebook(0, 0), "a_100_5_hw3.ipynb": notebook(1, 1),
+                                    "a_100_6_hw3-1.ipynb": notebook(3, 3), "b_101_8_answer.docx": "x", ".DS_Store": "",
+                                    ".ipynb_checkpoints/a_101_1_hw3.ipynb": "{}"})
     (folder / "c_102_9_hw3.ipynb").symlink_to(folder / "a_100_6_hw3-1.ipynb")
     collection = submissions.collect(folder, roster, "hw3")
     assert collection.chosen()["100"].file == "a_100_6_hw3-1.ipynb"
@@ -193,8 +198,8 @@ def test_extensions_groups_and_overrides(tmp_path, hw):
     roster = rosters.read(canvas(tmp_path / "c.csv", people(6)))
     write(hw.folder / "extensions.csv", [["student", "days", "until"], ["s000", "2", ""], ["101", "", "2026-10-05"], ["s005", "7", ""]])
     write(hw.folder / "groups.csv", [["group", "student"], ["g", "s002"], ["g", "s003"]])
-    write(hw.folder / "overrides.csv", [["student", "what", "value", "reason"], ["s004", "final", "ex", "ill"], ["s000", "energy", "3,5", "by hand"],
-                                        ["s000", "penalty", "0.5", "x"]])
+    write(hw.folder / "overrides.csv", [["student", "what", "value", "reason"], ["s004", "final", "ex", "ill"],
+                                        ["s000", "energy", "3,5", "by hand"], ["s000", "penalty", "0.5", "x"]])
     write(hw.folder / "submitted.csv", [["Student", "Submitted"], ["s000", "2026-10-04T23:00"], ["s001", "2026-10-06T12:00:00-07:00"],
                                         ["s002", "2026-10-03T12:00:00-07:00"]])
     folder = put(tmp_path / "s", **{f"x_{100 + i}_1_hw3.ipynb": notebook(3, 1) for i in range(3)})
@@ -262,8 +267,8 @@ def test_a_round_trip_of_120_through_canvas(tmp_path, hw):
     path = canvas(tmp_path / "c.csv", students)
     roster = rosters.read(path)
     assert len({s.key for s in roster.students}) == 120
-    files = {f"{squeezed(last, first)}_{'LATE_' * (i % 7 == 0)}{number}_{5000 + i}_hw3{'-1' * (i % 5 == 0)}.ipynb": notebook(i % 4, i // 4 % 4)
-             for i, (last, first, number, _) in enumerate(students) if i != 60}
+    files = {f"{squeezed(last, first)}_{'LATE_' * (i % 7 == 0)}{number}_{5000 + i}_hw3{'-1' * (i % 5 == 0)}.ipynb":
+             notebook(i % 4, i // 4 % 4) for i, (last, first, number, _) in enumerate(students) if i != 60}
     rows = grades(hw, roster, put(tmp_path / "s", **files))
     uploaded = rosters.upload(roster, rosters.column_for(roster, "Homework 3"), hw.points, {r.student.key: r.grade for r in rows})
     (tmp_path / "back.csv").write_text(uploaded)
@@ -303,4 +308,5 @@ def test_a_round_trip_of_120_through_moodle(tmp_path, hw):
 def test_moodles_gradebook_export_gets_a_column(tmp_path):
     write(tmp_path / "p.csv", [["First name", "Last name", "ID number", "Email address"], ["Ann", "Ray", "7", "a@x"]])
     roster = rosters.read(tmp_path / "p.csv")
-    assert rosters.upload(roster, "Homework 3", 8, {"7": "3"}).splitlines() == ["First name,Last name,ID number,Email address,Homework 3", "Ann,Ray,7,a@x,3"]
+    assert rosters.upload(roster, "Homework 3", 8, {"7": "3"}).splitlines() == [
+        "First name,Last name,ID number,Email address,Homework 3", "Ann,Ray,7,a@x,3"]

@@ -32,6 +32,7 @@ _Table = Annotated[Path | None, typer.Option(help="In place of the file of this 
 _Column = Annotated[str, typer.Option(help="The gradebook's column, if it is not called like the assignment.")]
 _Jobs = Annotated[int, typer.Option(min=0, help="Markers side by side; 0 is one a core.")]
 _Walls = Annotated[str, typer.Option(help="What keeps students' code in: auto takes the strongest that this system has.")]
+_Retry = Annotated[bool, typer.Option("--retry", help="Mark again what timed out or ended.")]
 _Again = Annotated[bool, typer.Option("--again", help="Mark everything again, also what is marked already.")]
 
 class _Commands(TyperGroup):
@@ -293,7 +294,8 @@ def written(submissions: Annotated[Path, typer.Argument(metavar="SUBMISSIONS", h
 def grade(submissions: _Submissions, assignment: _Assignment, roster: _Roster,
           out: Annotated[Path, typer.Option(help="The gradebook to write, for instance grades.csv.")],
           feedback: _Feedback = None, submitted: _Table = None, extensions: _Table = None, groups: _Table = None, overrides: _Table = None,
-          marks: _Table = None, column: _Column = "", jobs: _Jobs = 0, walls: _Walls = "auto", again: _Again = False) -> None:
+          marks: _Table = None, column: _Column = "", jobs: _Jobs = 0, walls: _Walls = "auto", retry: _Retry = False,
+          again: _Again = False) -> None:
     """For instructors: mark submissions and write a gradebook.
 
     Whose a notebook is, its file name and the roster say. Beside OUT stand a file to import into Canvas or Moodle, a class report,
@@ -304,7 +306,7 @@ def grade(submissions: _Submissions, assignment: _Assignment, roster: _Roster,
     from book_utils.course.grading.grade import Wanted, grade
 
     named = tables.named(submitted, extensions, groups, overrides, marks)
-    done = grade(Wanted(submissions, assignment, roster, out, feedback, named, column, jobs, walls, again))
+    done = grade(Wanted(submissions, assignment, roster, out, feedback, named, column, jobs, walls, again, retry))
     print("\n".join(done.sentences()))
 
 

@@ -31,15 +31,17 @@ def _page(assignment: Assignment, row: Row) -> str:
     overview += [(answer.title, "marked" if answer.points is not None else "not marked yet", number(answer.points), number(answer.of))
                  for answer in row.answers.values()]
     parts = [paragraph(f"For {row.student.name}."), paragraph(_outcome(row)),
-             table("Points", ("Part", "What was found", ">Points", ">Of"), overview), table("The mark", ("", ">Points"), _sums(assignment, row))]
+             table("Points", ("Part", "What was found", ">Points", ">Of"), overview),
+             table("The mark", ("Sum", ">Points"), _sums(assignment, row))]
     for mark in row.marks:
         parts += _exercise(titles[mark.name], mark)
     for answer in row.answers.values():
         earned = "not marked yet" if answer.points is None else f"{number(answer.points)} of {number(answer.of)} points"
         parts += [heading(answer.title), paragraph(f"Written answer, {earned}."), paragraph(answer.comment)]
     parts += [heading("How this was marked"), paragraph(
-        "Each exercise was run on inputs that nobody knows beforehand, and its laws were tested there. A sentence about a law that does not hold "
-        "shows an input that is public; yours was also wrong on others. If you think that a mark is wrong, reply with the name of the law.")]
+        "Each exercise was run on inputs that nobody knows beforehand, and its laws were tested there. A sentence about a law that does not "
+        "hold shows an input that is public; yours was also wrong on others. If you think that a mark is wrong, reply with the name "
+        "of the law.")]
     return page(f"{assignment.title}: feedback", *filter(None, parts))
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from book_utils.course.errors import CourseError, nearest
-from book_utils.course.grading import feedback, gradebook, pool, rosters, submissions, tables
+from book_utils.course.grading import feedback, gradebook, marks, pool, rosters, submissions, tables
 from book_utils.course.grading.assignment import Assignment, load
 from book_utils.course.grading.gradebook import Row
 from book_utils.course.grading.marks import Marked
@@ -37,6 +37,7 @@ class Wanted:
     jobs: int = 0  # markers side by side; 0 for one a core
     walls: str = "auto"
     fresh: bool = False  # mark everything again
+    retry: bool = False  # mark again what timed out or ended
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def marked(wanted: Wanted, had: Read, open_marker: Callable[[Path], Marking] | N
     counting = {mate: chosen[mate] for student in had.roster.students for mate in noted.mates(student.key) if mate in chosen}
     if wanted.fresh:
         state(wanted.out).unlink(missing_ok=True)
-    memory = Memory(state(wanted.out), had.assignment)
+    memory = Memory(state(wanted.out), had.assignment, (marks.TIMED_OUT, marks.ENDED) if wanted.retry else ())
     console = Console(stderr=True)
     columns = TextColumn("Marking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -170,11 +171,14 @@ def _notes(wanted: Wanted, had: Read, rows: list[Row]) -> list[str]:
     for walls in sorted({row.marked.walls for row in rows if row.marked.walls}):
         said = f"Students' code ran behind: {', '.join(walls)}."
         if not {"namespaces", "landlock"} & set(walls):
-            said += " That keeps out carelessness, not skill: this system has, or allows, no stronger walls. Mark in a container or on Linux."
+            said += " That keeps out carelessness, not skill: this system has, or allows, no stronger walls. Mark in a virtual machine."
         notes.append(said)
+    if stopped := sum(row.marked.status in (marks.TIMED_OUT, marks.ENDED) for row in rows):
+        notes.append(f"{stopped} submissions timed out or ended. If this machine was busy, --retry marks them once more.")
     if unmarked := sum(row.written is None for row in rows):
         notes.append(f"{unmarked} submissions have written answers that nobody has marked: they have no final mark yet. "
-                     f"`book written` collects the answers; points go into {wanted.tables.get(tables.MARKS, assignment.folder / tables.MARKS)}.")
+                     f"`book written` collects the answers; points go into "
+                     f"{wanted.tables.get(tables.MARKS, assignment.folder / tables.MARKS)}.")
     if not assignment.due and any(row.submission.late for row in rows):
         notes.append("The assignment has no due date; submissions whose file name says LATE count as one day late.")
     elif assignment.due and not had.noted.submitted:
@@ -182,11 +186,13 @@ def _notes(wanted: Wanted, had: Read, rows: list[Row]) -> list[str]:
     if roster.kind == CANVAS and had.column not in roster.columns:
         notes.append(f"The roster has no column {had.column!r}: on import Canvas will offer to make one. To fill one that is there, "
                      f"export the gradebook with it, or name it with --column.")
-    if roster.kind == CANVAS and had.column in roster.columns and (had_points := _possible(roster, had.column)) not in (None, assignment.points):
-        notes.append(f"Canvas has {had_points:g} points for {had.column!r}, and the assignment is worth {assignment.points:g}.")
+    possible = _possible(roster, had.column) if roster.kind == CANVAS and had.column in roster.columns else None
+    if possible not in (None, assignment.points):
+        notes.append(f"Canvas has {possible:g} points for {had.column!r}, and the assignment is worth {assignment.points:g}.")
     if roster.kind == MOODLE and "Maximum Grade" in roster.columns:
         most = {_float(student.cell(roster, "Maximum Grade")) for student in roster.students} - {None, assignment.points}
-        notes += [f"Moodle's maximum is {points:g}, and the assignment is worth {assignment.points:g}: Moodle does not rescale." for points in sorted(most)]
+        notes += [f"Moodle's maximum is {points:g}, and the assignment is worth {assignment.points:g}: Moodle does not rescale."
+                  for points in sorted(most)]
     return notes
 
 

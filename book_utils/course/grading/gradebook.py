@@ -77,7 +77,8 @@ def _absent(assignment: Assignment, student: Student, noted: Tables) -> Row:
     more = student.key in noted.extensions
     nothing = tuple(Mark(item.name, "NOT STARTED", 0.0, item.points) for item in assignment.items)
     answers = {question.name: Answer(0.0, question.points, question.title) for question in assignment.questions}
-    row = Row(student, NOTHING, "There is no file of theirs" + (", and they have more time." if more else "."), marks=nothing, answers=answers)
+    reason = "There is no file of theirs" + (", and they have more time." if more else ".")
+    row = Row(student, NOTHING, reason, marks=nothing, answers=answers)
     return _overridden(assignment, row, noted, pending=more)
 
 

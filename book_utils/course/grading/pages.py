@@ -23,7 +23,8 @@ def page(title: str, *parts: str) -> str:
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escaped(title)}</title>\n'
-            f"<style>\n{_STYLE}\n</style>\n</head>\n<body>\n<main>\n<h1>{escaped(title)}</h1>\n" + "\n".join(parts) + "\n</main>\n</body>\n</html>\n")
+            f"<style>\n{_STYLE}\n</style>\n</head>\n<body>\n<main>\n<h1>{escaped(title)}</h1>\n"
+            + "\n".join(parts) + "\n</main>\n</body>\n</html>\n")
 
 
 def heading(text: str, level: int = 2) -> str:
@@ -38,7 +39,7 @@ def paragraph(*sentences: str) -> str:
 
 
 def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], bars: Sequence[float] = ()) -> str:
-    """A table whose first column names its rows; columns beginning with ">" are numbers. `bars` draws a share beside each row's last cell."""
+    """A table whose first column names its rows; columns beginning with ">" are numbers. `bars` draws a share in each row's last cell."""
     numeric = [column.startswith(">") for column in columns]
     head = "".join(f'<th scope="col"{_number(n)}>{escaped(column.lstrip(">"))}</th>' for column, n in zip(columns, numeric, strict=True))
     body = []
@@ -47,7 +48,8 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
         bar = f' <span class="bar" aria-hidden="true" style="width: {12 * bars[place]:.2f}rem"></span>' if bars else ""
         cells = "".join(f"<td{_number(n)}>{cell}</td>" for cell, n in zip(rest, numeric[1:], strict=True))
         body.append(f'<tr><th scope="row">{first}</th>{cells.removesuffix("</td>")}{bar}</td></tr>')
-    return f"<table>\n<caption>{escaped(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody>\n</table>"
+    begin = f"<table>\n<caption>{escaped(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n"
+    return begin + "\n".join(body) + "\n</tbody>\n</table>"
 
 
 def _number(is_number: bool) -> str:

@@ -27,9 +27,12 @@ class Marking(Protocol):
 
 
 class Memory:
-    """Marks by what they depend on: the bytes of the submission, and of the assignment all that marking reads. One line each, in a file."""
+    """Marks by what they depend on: the bytes of the submission, and of the assignment all that marking reads. One line each, in a file.
 
-    def __init__(self, path: Path, assignment: Assignment) -> None:
+    Marks of a status in `doubted` are not believed: whoever was stopped on a busy machine may be marked once more.
+    """
+
+    def __init__(self, path: Path, assignment: Assignment, doubted: Iterable[str] = ()) -> None:
         self.path = path
         read_by_marking = dataclasses.replace(assignment, title="", due="", late=Late())
         self._assignment = hashlib.sha256(assignments.dumps(read_by_marking).encode()).hexdigest()
@@ -38,6 +41,7 @@ class Memory:
         whole = [line for line in lines if self._remember(line)]
         if whole != lines:  # the last run was killed while it wrote
             replace(path, "".join(whole))
+        self._known = {key: marked for key, marked in self._known.items() if marked.status not in doubted}
 
     def _remember(self, line: str) -> bool:
         try:
@@ -102,7 +106,8 @@ def mark(assignment: Assignment, collection: Collection, wanted: Iterable[Submis
                 except CourseError:
                     raise
                 except Exception as error:  # ours, not the student's: everyone else is still to be marked
-                    marked = nothing(assignment, marks.ENDED, f"The marker itself broke at it ({type(error).__name__}); the next run tries again.")
+                    said = f"The marker itself broke at it ({type(error).__name__}); the next run tries again."
+                    marked = nothing(assignment, marks.ENDED, said)
                 else:
                     memory.put(same[0], marked)
                 for submission in same:

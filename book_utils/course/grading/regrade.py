@@ -36,7 +36,8 @@ class Regraded:
 
     def sentences(self) -> list[str]:
         """Who changed and why, then what `book grade` says."""
-        said = [f"{change.row.student.name}: {change.before or 'nothing'} -> {change.after or 'nothing'}. {change.why}" for change in self.changes]
+        said = [f"{change.row.student.name}: {change.before or 'nothing'} -> {change.after or 'nothing'}. {change.why}"
+                for change in self.changes]
         said.append(f"{len(self.changes)} of {len(self.graded.rows)} final marks changed; {self.listed} lists them.")
         if self.kept:
             said.append(f"{self.kept} marks of exercises would have fallen and stay as they were; --lower lets them fall.")
@@ -106,7 +107,8 @@ def _merged(old: Assignment, before: Marked, after: Marked, lower: bool) -> Mark
     pairs = _pairs(old, before, after)
     if not lower and after.points < before.points and not any(a.points > b.points for b, a in pairs):
         return before
-    return replace(after, marks=tuple(b if b.points > a.points and not lower else a for b, a in pairs), written=before.written or after.written)
+    better = tuple(b if b.points > a.points and not lower else a for b, a in pairs)
+    return replace(after, marks=better, written=before.written or after.written)
 
 
 def _why(old: Assignment, new: Assignment, before: Row, after: Row) -> str:
@@ -121,8 +123,8 @@ def _why(old: Assignment, new: Assignment, before: Row, after: Row) -> str:
         holding = [h.law for h in mark.laws if h.held and not laws.get(h.law, False)]
         failing = [h.law for h in mark.laws if not h.held and laws.get(h.law, True)]
         gone = [law for law in laws if law not in {h.law for h in mark.laws}]
-        parts = [f"{verb}: {'; '.join(which)}" for verb, which in (("holds now", holding), ("does not hold now", failing), ("no longer asked", gone))
-                 if which]
+        found = {"holds now": holding, "does not hold now": failing, "no longer asked": gone}
+        parts = [f"{verb}: {'; '.join(which)}" for verb, which in found.items() if which]
         said.append(f"{mark.name} {number(earlier.points)} -> {number(mark.points)} ({', '.join(parts) or 'laws have other weights'}).")
     if before.submission is not after.submission:
         said.append("Another submission of the group is the better one now.")

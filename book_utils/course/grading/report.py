@@ -53,7 +53,8 @@ class Report:
         parts += [heading("Recognised mistakes"), _mistakes(self.assignment, once), heading("Laws")]
         parts += [_laws(item, _answering(once, item)) for item in self.assignment.items]
         odd = [(row.student.name, row.status, row.reason) for row in self.rows if row.status != marks.GRADED or row.reason]
-        parts += [heading("To look at"), table("Students whose submission is not simply graded", ("Student", "Status", "Why"), odd)] if odd else []
+        if odd:
+            parts += [heading("To look at"), table("Students whose submission is not simply graded", ("Student", "Status", "Why"), odd)]
         if self.left_out:
             parts.append(table("Files that give nobody a mark", ("File", "Why"), self.left_out))
         if same := identical(handed):
@@ -95,12 +96,14 @@ def _histogram(assignment: Assignment, rows: list[Row]) -> str:
     top = assignment.points or 1.0
     counts = Counter(min(BINS - 1, int(BINS * final / top)) for final in finals)
     most = max(counts.values(), default=1)
-    lines = [(f"{number(top * b / BINS)} to {'' if b == BINS - 1 else 'less than '}{number(top * (b + 1) / BINS)}", counts[b]) for b in range(BINS)]
+    edges = [number(top * b / BINS) for b in range(BINS + 1)]
+    lines = [(f"{edges[b]} to {'less than ' if b < BINS - 1 else ''}{edges[b + 1]}", counts[b]) for b in range(BINS)]
     waiting = sum(row.final is None for row in rows)
     let_off = sum(map(excused, rows))
     more = [f"{waiting} not settled yet."] if waiting else []
     more += [f"{let_off} excused."] if let_off else []
-    return table("Final marks of those who handed in", ("Points", ">Students"), lines, [counts[b] / most for b in range(BINS)]) + paragraph(*more)
+    shares = [counts[b] / most for b in range(BINS)]
+    return table("Final marks of those who handed in", ("Points", ">Students"), lines, shares) + paragraph(*more)
 
 
 def _exercises(assignment: Assignment, rows: Iterable[Row]) -> str:
@@ -110,7 +113,8 @@ def _exercises(assignment: Assignment, rows: Iterable[Row]) -> str:
         statuses = Counter(mark.status for mark in found)
         lines.append((item.title, _mean([mark.points for mark in found]) if found else "", number(item.points),
                       *(statuses[status] for status in ("HOLDS", "FAILS", "RAISES", "NOT STARTED"))))
-    return table("Exercises, over submissions", ("Exercise", ">Points on average", ">Of", ">Hold", ">Fail", ">Raise", ">Not started"), lines)
+    columns = ("Exercise", ">Points on average", ">Of", ">Hold", ">Fail", ">Raise", ">Not started")
+    return table("Exercises, over submissions", columns, lines)
 
 
 def _mistakes(assignment: Assignment, rows: Iterable[Row]) -> str:
@@ -118,8 +122,10 @@ def _mistakes(assignment: Assignment, rows: Iterable[Row]) -> str:
     found = Counter((mark.name, mark.mistake, mark.hint) for row in rows for mark in row.marks if mark.mistake)
     if not found:
         return paragraph("No answer is one of the catalogued mistakes.")
-    lines = [(mistake, titles.get(name, name), count, hint) for (name, mistake, hint), count in sorted(found.items(), key=lambda f: (-f[1], f[0]))]
-    return table("Catalogued mistakes that answers were recognised as", ("Mistake", "Exercise", ">Submissions", "Hint in the feedback"), lines)
+    often = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))
+    lines = [(mistake, titles.get(name, name), count, hint) for (name, mistake, hint), count in often]
+    columns = ("Mistake", "Exercise", ">Submissions", "Hint in the feedback")
+    return table("Catalogued mistakes that answers were recognised as", columns, lines)
 
 
 def _answering(rows: Iterable[Row], item: Item) -> list[Mark]:

@@ -90,7 +90,7 @@ def read(path: Path) -> Roster:
     else:
         kind, key = PLAIN, next((c for c in ("login", "id", "email") if c in names), "")
     if not key:
-        raise CourseError(f"{path} is no roster: it has neither Canvas's columns Student and ID, nor Moodle's Identifier, nor a column login.")
+        raise CourseError(f"{path} is no roster: it has neither Canvas's columns Student and ID, nor Moodle's Identifier, nor a login.")
     head, students, seen = [], [], set()
     for line, cells in rows:
         value = dict(zip(columns, cells, strict=True))

@@ -150,8 +150,8 @@ def _identified(submission: Submission, roster: Roster, name: str) -> Submission
         return replace(submission, trouble="Its name does not say whose it is: it is no login and no name of the roster, "
                                            "and has not the form that Canvas or Moodle gives.")
     if len(owners) != 1:
-        said = f"{len(owners)} students of the roster could have handed it in." if owners else "Nobody in the roster has the number or name in its name."
-        return replace(submission, trouble=said)
+        several = f"{len(owners)} students of the roster could have handed it in."
+        return replace(submission, trouble=several if owners else "Nobody in the roster has the number or name in its name.")
     again = _AGAIN.search(rest)
     plain = _AGAIN.sub("", rest)
     readable = bool(submission.digest)

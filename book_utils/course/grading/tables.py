@@ -91,7 +91,8 @@ def _extensions(path: Path, assignment: Assignment, roster: Roster) -> dict[str,
         until, days = row.get("until", ""), row.get("days", "")
         if bool(until) == bool(days):
             raise CourseError(f"{where}: either `until` (a date) or `days` (a number) is wanted.")
-        found[student] = Extension(until=_moment(until, assignment, where, end=True)) if until else Extension(days=_number(days, where, 366))
+        until_when = _moment(until, assignment, where, end=True) if until else None
+        found[student] = Extension(until_when, _number(days, where, 366) if days else 0.0)
     return found
 
 
