@@ -333,6 +333,27 @@ def regrade(assignment: Annotated[Path, typer.Argument(metavar="ASSIGNMENT", hel
 
 
 @app.command()
+def syllabus(weeks: Annotated[int, typer.Option(min=1, help="How many weeks the course has.")] = 13,
+             chapters: Annotated[str, typer.Option(help="Keys with commas between them, in your order; all but start and primer if not given.")] = "",
+             to: Annotated[str, typer.Option(help="md: a page; csv: a line for every exercise.")] = "md",
+             out: Annotated[Path | None, typer.Option(help="The file to write; the terminal if not given.")] = None) -> None:
+    """For instructors: plan a course, week by week, from the exercises' minutes, levels and needs."""
+    from book_utils.course import catalog, syllabus
+
+    keys = [key.strip() for key in chapters.split(",") if key.strip()]
+    chosen = [catalog.chapter(key) for key in keys] if keys else syllabus.course(catalog.chapters())
+    if to not in ("md", "csv"):
+        raise CourseError(f"A syllabus is written as md or as csv, not as {to!r}.")
+    planned = syllabus.plan(chosen, weeks)
+    text = syllabus.markdown(planned) if to == "md" else syllabus.table(planned)
+    if out is None:
+        print(text, end="")
+        return
+    out.write_text(text, encoding="utf-8", newline="\n")
+    print(out)
+
+
+@app.command()
 def build(chapter: _MaybeChapter = None, check: _Check = False, long: _Long = False) -> None:
     """For authors: make notebooks/ from chapters/."""
     from book_utils.course.build import build
