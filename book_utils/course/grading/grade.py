@@ -174,9 +174,9 @@ def _notes(wanted: Wanted, had: Read, rows: list[Row]) -> list[str]:
             said += " That keeps out carelessness, not skill: this system has, or allows, no stronger walls. Mark in a virtual machine."
         notes.append(said)
     if stopped := sum(row.marked.status in (marks.TIMED_OUT, marks.ENDED) for row in rows):
-        notes.append(f"{stopped} submissions timed out or ended. If this machine was busy, --retry marks them once more.")
+        notes.append(f"Timed out or ended: {stopped}. If this machine was busy, --retry marks them once more.")
     if unmarked := sum(row.written is None for row in rows):
-        notes.append(f"{unmarked} submissions have written answers that nobody has marked: they have no final mark yet. "
+        notes.append(f"Without a final mark, because nobody has marked their written answers: {unmarked}. "
                      f"`book written` collects the answers; points go into "
                      f"{wanted.tables.get(tables.MARKS, assignment.folder / tables.MARKS)}.")
     if not assignment.due and any(row.submission.late for row in rows):

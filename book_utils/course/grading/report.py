@@ -36,9 +36,9 @@ class Report:
         settled = [row.final for row in self.rows if isinstance(row.final, float) and row.submission]
         said = [f"{len(self.rows)} students: {counted}."]
         if settled:
-            said.append(f"Final mark of those who handed in: {_mean(settled)} of {number(self.assignment.points)} on average.")
+            said.append(f"Final marks settled so far: {len(settled)}, on average {_mean(settled)} of {number(self.assignment.points)}.")
         if self.left_out:
-            said.append(f"{len(self.left_out)} files give nobody a mark:")
+            said.append(f"Files that give nobody a mark: {len(self.left_out)}.")
             said += [f"  {file}: {reason}" for file, reason in self.left_out]
         return said
 
