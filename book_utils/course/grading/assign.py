@@ -23,7 +23,7 @@ from book_utils.course.grading import handout, written
 from book_utils.course.grading.assignment import Assignment, Item, Late, Question, digest, dumps, load
 from book_utils.course.grading.freeze import freeze, revision
 from book_utils.course.grading.handout import late_policy, said_date
-from book_utils.course.grading.weights import gates, weights
+from book_utils.course.grading.weights import rules
 from book_utils.course.notebook import dumps as notebook_text
 from book_utils.course.notebook import published
 
@@ -201,7 +201,7 @@ def calls(one: Exercise, other: Exercise) -> bool:
 
 def _item(exercise: Exercise, points: float, revision: str, variant: str) -> Item:
     """An exercise as it is marked, by the weights and gates that its convention asks for."""
-    return Item(exercise.name, exercise.title, points, revision, weights(exercise, variant), gates(exercise, variant), variant)
+    return Item(exercise.name, exercise.title, points, revision, *rules(exercise, variant), variant)
 
 
 def _audit(exercise: Exercise, variant: str) -> None:
