@@ -3,13 +3,15 @@
 import os
 import re
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+import typer
 
 from book_utils.course import build, catalog, cli, syllabus
+from book_utils.course.grading import marker, walls
+from book_utils.course.grading.assignment import Late
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "instructors.md").read_text(encoding="utf-8")
@@ -45,3 +47,30 @@ def test_the_walk_through_runs_and_prints_what_it_shows(tmp_path):
             assert (done.returncode, masked(done.stdout)) == (0, masked(shown)), f"$ {command}\n{done.stdout}"
             ran.append(command.split()[:2])
     assert [two[1] for two in ran if two[0] == "book"] == ["assign", "assign", "grade", "written", "grade", "regrade"]
+
+
+def test_the_syllabus_on_the_pages_is_that_of_the_exercises():
+    for path, text in build.pages(syllabus.course(catalog.chapters()), DOCS).items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `book build`"
+
+
+def test_every_command_and_option_that_is_named_exists():
+    commands = typer.main.get_command(cli.app).commands
+    parameters = [parameter for command in commands.values() for parameter in command.params]
+    options = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
+    for text in (PAGE, (DOCS.parent / "README.md").read_text(encoding="utf-8")):
+        assert set(re.findall(r"`(?:uv run )?book (\w+)", text)) <= commands.keys()
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) <= options
+
+
+def test_links_lead_somewhere():
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", PAGE, flags=re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
+        assert target[1:] in anchors if target.startswith("#") else (DOCS / target).is_file(), target
+
+
+def test_limits_are_those_of_the_code():
+    assert f"A call may take {marker.CALL:g} seconds and an exercise {marker.EXERCISE:g}" in PAGE
+    assert f"needs more than {walls.MEMORY >> 30} GB" in PAGE
+    assert f"{Late.grace_minutes} minutes are not late, each day begun takes {100 * Late.per_day:g} %" in PAGE
+    assert f"after {Late.days} days a submission earns nothing" in PAGE and marker.ROUNDS == 2

@@ -140,9 +140,8 @@ def overview(weeks: list[Week]) -> str:
         parts = ", ".join(part.partition(":")[0] for part in _parts(week))
         lines.append(f"| {week.number} | {week.chapter.key} | {parts} | {names} | {week.minutes} | "
                      f"{_minutes(week.more('more'))} | {_minutes(week.more('challenge'))} |")
-    required, more, challenge = (sum(parts) for parts in zip(*((w.minutes, _minutes(w.more("more")), _minutes(w.more("challenge"))) for w in weeks),
-                                                             strict=True))
-    lines.append(f"| | | | **all** | **{required}** | **{more}** | **{challenge}** |")
+    more, challenge = (sum(_minutes(week.more(level)) for week in weeks) for level in ("more", "challenge"))
+    lines.append(f"| | | | **all** | **{sum(week.minutes for week in weeks)}** | **{more}** | **{challenge}** |")
     return "\n".join(lines) + "\n"
 
 
@@ -150,8 +149,9 @@ def markdown(weeks: list[Week]) -> str:
     """The whole plan as a page."""
     total, longest = sum(week.minutes for week in weeks), max(week.minutes for week in weeks)
     page = [f"# Syllabus: {len(weeks)} weeks", "", "<!-- Made from the exercises by `book syllabus`; change those instead. -->", "",
-            f"{hours(total)} of required exercises, {hours(longest)} at most in a week. Minutes are the authors' estimates for writing an answer; reading the "
-            "lesson, lectures and written answers come on top. Required is what is core, and what core exercises build on; the rest is for who has time.",
+            f"{hours(total)} of required exercises, {hours(longest)} at most in a week. Minutes are the authors' estimates for writing an "
+            "answer; reading the lesson, lectures and written answers come on top. Required is what is core, and what core exercises build "
+            "on; the rest is for who has time.",
             "", overview(weeks)]
     home: dict[str, int] = {entry.exercise.name: week.number for week in weeks for entry in week.entries}
     for week in weeks:
@@ -159,10 +159,12 @@ def markdown(weeks: list[Week]) -> str:
                  "| exercise | afterwards you can | minutes | builds on | for marks |", "|---|---|---:|---|---|"]
         for entry in week.required:
             e = entry.exercise
-            page.append(f"| `{e.name}` {e.title} | {e.objective.rstrip('.')} | {e.minutes} | {_needs(e, week.number, home)} | {entry.marks} |")
+            cells = f"`{e.name}` {e.title}", e.objective.rstrip("."), e.minutes, _needs(e, week.number, home), entry.marks
+            page.append(f"| {' | '.join(map(str, cells))} |")
         for level, said in (("more", "More"), ("challenge", "Challenge")):
             if entries := week.more(level):
-                page += ["", f"{said} ({_minutes(entries)} minutes): " + ", ".join(f"`{e.exercise.function}` {e.exercise.minutes}" for e in entries) + "."]
+                each = ", ".join(f"`{entry.exercise.function}` {entry.exercise.minutes}" for entry in entries)
+                page += ["", f"{said} ({_minutes(entries)} minutes): {each}."]
         if week is _last(weeks, week.chapter) and (prompts := written.prompts(week.chapter)):
             page += ["", "To answer in words, by now: " + ", ".join(f"`{p.name}` ({p.minutes} minutes)" for p in prompts.values()) + "."]
         page.append("")
@@ -177,8 +179,8 @@ def table(weeks: list[Week]) -> str:
     for week in weeks:
         for entry in week.entries:
             e = entry.exercise
-            rows.writerow((week.number, week.chapter.key, entry.part, entry.section, e.name, e.title, e.level, "yes" if entry.required else "no",
-                           e.minutes, " ".join(e.needs), entry.marks))
+            rows.writerow((week.number, week.chapter.key, entry.part, entry.section, e.name, e.title, e.level,
+                           "yes" if entry.required else "no", e.minutes, " ".join(e.needs), entry.marks))
     return out.getvalue()
 
 
@@ -193,7 +195,8 @@ def placed(page: str, text: str) -> str:
 
 def hours(minutes: int) -> str:
     """90 -> "1 h 30 min"."""
-    return " ".join(filter(None, (f"{minutes // 60} h" if minutes >= 60 else "", f"{minutes % 60} min" if minutes % 60 or not minutes else "")))
+    whole, rest = divmod(minutes, 60)
+    return " ".join([f"{whole} h"] * bool(whole) + [f"{rest} min"] * bool(rest or not whole))
 
 
 def _minutes(entries: Iterable[Entry]) -> int:
