@@ -1,6 +1,6 @@
 """The student's side: a process behind walls that runs the student's cells and answers calls of the student's functions with plain values.
 
-It knows no law, no secret and no points, and nothing that it says is believed: what it answers is compared by the marker, which drew the inputs.
+It knows no law, no secret and no points, and nothing that it says is believed: the marker, which drew the inputs, compares what it answers.
 """
 
 import contextlib
