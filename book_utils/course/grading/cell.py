@@ -4,7 +4,6 @@ It knows no law, no secret and no points, and nothing that it says is believed: 
 """
 
 import contextlib
-import json
 import linecache
 import os
 import re
@@ -243,7 +242,3 @@ def main(config: dict) -> None:
         except BaseException as error:
             reply = {"raised": type(error).__name__, "line": None, "code": ""}
         send(reply)
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
