@@ -154,7 +154,6 @@ def test_attacks_on_the_process_itself(submit, marker, name):
 
 RESULTS = {  # what the function does when it is called
     "NaN of the right shape": "return jnp.full((U.shape[1], X.shape[1]), jnp.nan)",
-    "infinities": "return jnp.full((U.shape[1], X.shape[1]), jnp.inf)",
     "equal to everything": "return type('E', (), {'__eq__': lambda *a: True, '__array__': lambda *a, **k: U.T @ X, 'shape': (2, 9), 'dtype': np.dtype(float)})()",
     "an array of a class of its own": "return np.zeros((2, 9)).view(type('A', (np.ndarray,), {'__sub__': lambda *a: 0, '__eq__': lambda *a: True}))",
     "a pickle": "import pickle; return pickle.dumps(print)",
@@ -165,13 +164,11 @@ RESULTS = {  # what the function does when it is called
     "more than can be taken": "return np.zeros((2, 9, 1_000_000))",
     "raising markup": "raise ValueError('<script>alert(1)</script>\\x1b[2J' * 100)",
     "leaving": "import sys; sys.exit(0)",
-    "interrupting": "raise KeyboardInterrupt",
     "recursing": "return encode(U, X)",
     "a loop without end": "while True: pass",
     "a loop that swallows": "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
     "printing without end": "import sys\n    while True: print('x' * 100000); sys.__stdout__ and sys.__stdout__.write('x' * 100000)",
     "all the memory": "a = []\n    while True: a.append(np.ones(10**7))",
-    "one large array": "return np.ones(10**12)",
     "a large file": "f = open('f', 'wb')\n    while True: f.write(b'x' * 10**6)",
     "ending the process": "import os; os._exit(0)",
     "aborting": "import os; os.abort()",
@@ -185,7 +182,7 @@ RESULTS = {  # what the function does when it is called
 }
 
 
-HARSH = ("ending the process", "frames of its own", "all the memory", "a compiled loop without end")
+HARSH = ("ending the process", "a compiled loop without end")
 OWN_LOSS = ("frames of its own", "a frame without end", "threads")  # what else the same submission holds may suffer, too
 
 
@@ -268,14 +265,13 @@ def test_machine_code_meets_the_kernel(submit, marker):
     """Without the audit hook, as a program in machine code is: the walls of the system hold alone."""
     if marker.walls == "limits":
         pytest.skip("nothing but Python stands in the way there")
-    marked = submit("import sys\nfrom book_utils.course.grading import walls", WRONG)
+    marked = submit(WRONG)
     if not {"landlock", "seccomp"} <= set(marked.walls):
         pytest.skip(f"this system has {', '.join(marked.walls)}")
-    text = ("import gc, types\nfor o in gc.get_objects():\n    if isinstance(o, types.FunctionType) and o.__qualname__ == 'guard_python.<locals>.hook':\n"
-            "        o.__code__ = (lambda event, arguments: None).__code__ if not o.__code__.co_freevars else o.__code__.replace(co_code=\n"
-            "            compile('None', '', 'eval').co_code) if False else o.__code__\n"
-            "        for cell, name in zip(o.__closure__, o.__code__.co_freevars):\n            cell.cell_contents = (lambda path: True) if name.startswith('may') else cell.cell_contents\n"
-            "from book_utils.course.grading import walls\nwalls._NEVER = ('never',)\n")
+    text = ("import gc, types\nfrom book_utils.course.grading import walls\nwalls._NEVER = ('never',)\nfor o in gc.get_objects():\n"
+            "    if isinstance(o, types.FunctionType) and o.__qualname__ == 'guard_python.<locals>.hook':\n"
+            "        for cell, name in zip(o.__closure__, o.__code__.co_freevars):\n"
+            "            if name.startswith('may'): cell.cell_contents = lambda path: True\n")
     tries = ("import os, socket, ctypes\nfree = True\ntry: ctypes.CDLL(None)\nexcept Exception: free = False\n"
              "for act in (lambda: open(hw + '/instructor/assignment.json').read(), lambda: open(hw + '/new', 'w'), socket.socket, os.fork,\n"
              "            lambda: os.kill(os.getppid(), 0), lambda: os.execv('/bin/true', ['true']), lambda: os.listdir(submissions),\n"

@@ -1,10 +1,9 @@
 """The student's side: a process behind walls that runs the student's cells and answers calls of the student's functions with plain values.
 
-It knows no law, no secret and no points, and nothing that it says is believed: what it answers is compared by the marker, which drew the inputs.
+It knows no law, no secret and no points, and nothing that it says is believed: the marker, which drew the inputs, compares what it answers.
 """
 
 import contextlib
-import json
 import linecache
 import os
 import re
@@ -243,7 +242,3 @@ def main(config: dict) -> None:
         except BaseException as error:
             reply = {"raised": type(error).__name__, "line": None, "code": ""}
         send(reply)
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -241,7 +241,8 @@ class Marker:
             notebook = read(path)
             todo = pieces(notebook, self.known, set(self.assigned))
         except Refusal as refusal:
-            return Marked(marks.UNREADABLE, f"{str(refusal)[0].upper()}{str(refusal)[1:]}.", tuple(self._nothing(item, "FAILS") for item in self.items))
+            said = str(refusal)
+            return Marked(marks.UNREADABLE, f"{said[0].upper()}{said[1:]}.", tuple(self._nothing(item, "FAILS") for item in self.assignment.items))
         bench = Bench(self, todo, start + WHOLE)
         given, gone = [], None
         try:

@@ -28,14 +28,14 @@ class Unavailable(Exception):
 def enclose(readable: list[str], hidden: list[str], folder: str, walls: str) -> list[str]:
     """Put up the walls; returns the names of those in force. `walls` is "auto" for all that the system has, or "limits".
 
-    Afterwards this process can read `readable` (without `hidden`) and write nothing but its own `folder`. Ends the calling process and goes on
-    in a child where there are namespaces. `guard_python` follows once everything is imported.
+    Afterwards this process can read `readable` (without `hidden`) and write nothing but its own `folder`. Where there are namespaces it goes on
+    in a child, and the calling process waits. `guard_python` follows once everything is imported.
     """
     readable = [os.path.realpath(path) for path in dict.fromkeys([*readable, *_SYSTEM]) if os.path.exists(path)]
     standing = []
     if walls != "limits" and sys.platform == "linux":
-        for name, build in {"namespaces": lambda: _namespaces(readable, hidden, folder), "landlock": lambda: _landlock(readable, hidden, folder),
-                            "limits": _limits, "seccomp": _seccomp}.items():
+        for name, build in {"namespaces": lambda: _namespaces(readable, hidden, folder),
+                            "landlock": lambda: _landlock(readable, hidden, folder), "limits": _limits, "seccomp": _seccomp}.items():
             try:
                 build()
                 standing.append(name)
@@ -236,7 +236,8 @@ def _seccomp() -> None:
 
     def equal(value: int, yes: int, no: int) -> tuple:
         return (0x15, yes, no, value)
-    program = [load(4), equal(_ARCHITECTURE[machine], 1, 0), give(_KILL), load(0), (0x35, 0, 1, 0x40000000), give(_DENY)]  # x32 is another way in
+    program = [load(4), equal(_ARCHITECTURE[machine], 1, 0), give(_KILL)]
+    program += [load(0), (0x35, 0, 1, 0x40000000), give(_DENY)]  # x32 is another way in
     for numbers in _CALLS.values():
         if numbers[column] is not None:
             program += [equal(numbers[column], 0, 1), give(_DENY)]
