@@ -333,6 +333,21 @@ def regrade(assignment: Annotated[Path, typer.Argument(metavar="ASSIGNMENT", hel
 
 
 @app.command()
+def package(assignment: Annotated[Path, typer.Argument(metavar="ASSIGNMENT", help="The folder that `book assign` made.")],
+            gradescope: Annotated[Path | None, typer.Option(help="A zip to write, for Gradescope's autograder.")] = None,
+            nbgrader: Annotated[Path | None, typer.Option(help="A course folder of nbgrader, new or one that this command made.")] = None,
+            otter: Annotated[Path | None, typer.Option(help="A new folder, for `otter assign`.")] = None) -> None:
+    """For instructors: write an assignment in the form that Gradescope, nbgrader or otter takes.
+
+    Marks there are those of `book grade`. All that is written but the students' notebook holds the secret: keep it from students.
+    """
+    from book_utils.course.grading import exports
+
+    for sentence in exports.package(assignment, gradescope, nbgrader, otter):
+        print(sentence)
+
+
+@app.command()
 def syllabus(weeks: Annotated[int, typer.Option(min=1, help="How many weeks the course has.")] = 13,
              chapters: Annotated[str, typer.Option(help="Keys with commas between them, in your order; all but start and primer if not given.")] = "",
              to: Annotated[str, typer.Option(help="md: a page; csv: a line for every exercise.")] = "md",
