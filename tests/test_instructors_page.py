@@ -46,7 +46,7 @@ def test_the_walk_through_runs_and_prints_what_it_shows(tmp_path):
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             assert (done.returncode, masked(done.stdout)) == (0, masked(shown)), f"$ {command}\n{done.stdout}"
             ran.append(command.split()[:2])
-    assert [two[1] for two in ran if two[0] == "book"] == ["assign", "assign", "grade", "written", "grade", "regrade"]
+    assert [two[1] for two in ran if two[0] == "book"] == ["assign", "assign", "grade", "written", "grade", "regrade", "package"]
 
 
 def test_the_syllabus_on_the_pages_is_that_of_the_exercises():
