@@ -30,7 +30,9 @@ check_all_cell: false
 export_cell: false
 tests:
   ok_format: false
-  files: true
+generate:
+  show_hidden: true
+  force_public_test_summary: false
 requirements:
   - {requirement}
 autograder_files:
@@ -41,8 +43,7 @@ plugins:
 '''
 
 _TEST = '''\
-# HIDDEN
-def test_law(book_marks):
+def test_{number}(book_marks):
     held, said = book_marks[{name!r}][{law!r}]
     assert held, said'''
 
@@ -78,20 +79,29 @@ def notebook(assignment: Assignment, archive: str) -> NotebookNode:
 def _question(item: Item, stub: NotebookNode, answer: str) -> Iterator[NotebookNode]:
     """The cells of one exercise: what students get, the solution, and a test for every law that has weight."""
     name = re.sub(r"\W", "_", item.name)
-    yield _raw(f"{name}-question", f"# BEGIN QUESTION\nname: {name}\npoints: {item.points!r}\ncheck_cell: false")
-    yield _raw(f"{name}-prompt", "# BEGIN PROMPT")
-    yield stub
-    yield _raw(f"{name}-prompt-end", "# END PROMPT")
+    yield _raw(f"{name}-question", f"# BEGIN QUESTION\nname: {name}\ncheck_cell: false")
     yield _raw(f"{name}-solution", "# BEGIN SOLUTION")
-    yield new_code_cell(f"# BEGIN SOLUTION NO PROMPT\n{answer}\n# END SOLUTION", id=f"{name}-solved"[:64])
+    yield NotebookNode(stub, source=split(stub.source, answer))
     yield _raw(f"{name}-solution-end", "# END SOLUTION")
     yield _raw(f"{name}-tests", "# BEGIN TESTS")
     total = sum(item.weights.values())
     for number, (law, weight) in enumerate((law, weight) for law, weight in item.weights.items() if weight):
         points = f'""" # BEGIN TEST CONFIG\npoints: {item.points * weight / total!r}\nhidden: true\n""" # END TEST CONFIG\n'
-        yield new_code_cell(points + _TEST.format(name=item.name, law=law), id=f"{name}-{number}"[-64:])
+        yield new_code_cell(points + _TEST.format(number=number, name=item.name, law=law), id=f"{name}-{number}"[-64:])
     yield _raw(f"{name}-tests-end", "# END TESTS")
     yield _raw(f"{name}-end", "# END QUESTION")
+
+
+def split(blank: str, solved: str) -> str:
+    """A solution in which otter knows the lines to take away, and those to put in their place."""
+    before, after = blank.split("\n"), solved.split("\n")
+    start = next(i for i, (one, other) in enumerate(zip(before, after)) if one != other)
+    end = next(i for i, (one, other) in enumerate(zip(reversed(before), reversed(after))) if one != other)
+    end = min(end, len(before) - start, len(after) - start)
+    given, hidden, last = before[start : len(before) - end], after[start : len(after) - end], before[len(before) - end :]
+    indent = " " * min(len(line) - len(line.lstrip()) for line in (*given, *hidden) if line.strip())
+    marks = [f'{indent}""" # BEGIN PROMPT', *given, f'{indent}""" # END PROMPT', f"{indent}# BEGIN SOLUTION NO PROMPT", *hidden, f"{indent}# END SOLUTION"]
+    return "\n".join(before[:start] + marks + last)
 
 
 def _raw(name: str, source: str) -> NotebookNode:
