@@ -15,11 +15,11 @@ import pytest
 
 from book_utils import data
 from book_utils.course import catalog, cli, workspace
-from book_utils.course.checking import check
+from book_utils.course.checking import check, generator
 from book_utils.course.cite import resolve
 from book_utils.course.errors import CourseError
 from book_utils.course.execute import execute
-from book_utils.course.exercises import Broken, Law
+from book_utils.course.exercises import Law, close
 from book_utils.course.grading import assign as assigning
 from book_utils.course.grading import handout, written
 from book_utils.course.grading.assign import Wanted, assign
@@ -267,7 +267,7 @@ def test_an_assignment_is_replaced_only_when_told_to_and_keeps_what_is_the_instr
     call = ["assign", "ch03", "--out", str(out), "--salt", str(salt), "--exercises"]
     assert cli.main([*call, "tweedie"]) == 0
     said = capsys.readouterr()
-    assert f"Made the salt {salt}. Keep it" in said.out and "for students: 1 exercises" in said.out
+    assert f"Made the salt {salt}. Keep it" in said.out and "for students: 1 exercise," in said.out
     assert len(salt.read_bytes()) > 32 and (os.name == "nt" or salt.stat().st_mode & 0o077 == 0)
     before = files(tmp_path)
     assert cli.main([*call, "flow_map"]) == 2
@@ -287,15 +287,18 @@ def test_an_assignment_is_replaced_only_when_told_to_and_keeps_what_is_the_instr
     assert not list(tmp_path.glob(".hw*"))
 
 
-def test_a_solution_that_does_not_hold_cannot_be_assigned(course, tmp_path, monkeypatch):
-    exercise = catalog.exercise("ch03.tweedie")
-
-    def never(f, rng):
-        raise Broken("it is not")
-    monkeypatch.setattr(exercise, "laws", [Law("is never true", never)])
-    with pytest.raises(CourseError, match="cannot be assigned"):
-        assign(Wanted("ch03", ("tweedie",), variants=False), tmp_path / "hw", course / "course.key")
+@pytest.mark.parametrize("number", (0, 1))
+def test_what_marks_down_a_right_answer_on_the_secret_inputs_cannot_be_assigned(course, hw3, tmp_path, monkeypatch, number):
+    """A law that is true of nearly all inputs, the unlucky ones drawn by this salt."""
+    exercise, wanted = catalog.exercise("ch03.mixture_denoiser"), Wanted("ch03", ("mixture_denoiser",), variants=False)
+    law = Law("is nearly always true", lambda f, rng: close(float(rng.random() == drawn), 0.0))
+    drawn = generator(exercise, law, hw3.seed(exercise.name, number)).random()
+    monkeypatch.setattr(exercise, "laws", [*exercise.laws, law])
+    with pytest.raises(CourseError, match="right answer to ch03.mixture_denoiser .* cannot be assigned"):
+        assign(wanted, tmp_path / "hw3", course / "course.key")
     assert list(tmp_path.iterdir()) == []
+    drawn = -1.0
+    assert assign(wanted, tmp_path / "hw3", course / "course.key").assignment.items[0].name == exercise.name
 
 
 # Written answers

@@ -230,6 +230,18 @@ def test_detecting_marks_and_behaving_otherwise(submit, marker):
     assert marked.marks[0].points == 0
 
 
+def test_no_secret_input_reaches_what_a_student_is_told(submit, marker):
+    weakest(marker)
+    encode = '@exercise("ch99.encode")\ndef encode(U, X):\n    seen.append(X)\n    {}'
+    energy = '@exercise("ch99.energy")\ndef energy(x):\n    raise ValueError(f"seen {len(seen)}")'
+    of_itself = submit("seen = []", encode.format('raise ValueError(f"seen {len(seen)}")')).marks[0]
+    assert of_itself.status == "RAISES" and "seen 1" in of_itself.text  # the first input that everybody can see, and nothing before it
+    of_another = submit("seen = []", encode.format("return U.T @ X"), energy).marks[1]
+    assert of_another.status == "RAISES" and "seen 0" in of_another.text
+    said = submit(encode.replace("seen.append(X)", "from book_utils.course import guard").format("raise guard.Refused(f'seen {X[0, 0]}')")).marks[0]
+    assert said.status == "FAILS" and "seen" not in said.text and "a function of the package" in said.text
+
+
 def test_cells_that_are_missing_doubled_renamed_or_unreadable(submit, marker):
     weakest(marker)
     right = '@exercise("ch99.encode")\ndef encode(U, X): return U.T @ X'

@@ -266,8 +266,9 @@ def assign(chapter: _ChapterName,
     if made.new_salt:
         print(f"Made the salt {salt}. Keep it: without it this assignment cannot be made again, and with it anybody can foresee its "
               "inputs.")
-    print(f"{assignment.handout} is for students: {len(assignment.items)} exercises, {len(assignment.questions)} written questions, "
-          f"{assignment.points:g} points. {assignment.instructor / 'summary.md'} is for you.")
+    counted = {"exercise": len(assignment.items), "written question": len(assignment.questions), "point": assignment.points}
+    said = ", ".join(f"{number:g} {noun}{'s' * (number != 1)}" for noun, number in counted.items() if number)
+    print(f"{assignment.handout} is for students: {said}. {assignment.instructor / 'summary.md'} is for you.")
     for sentence in made.warnings:
         console.complain(f"Note: {sentence}")
 

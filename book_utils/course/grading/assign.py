@@ -20,7 +20,7 @@ from book_utils.course.checking import check
 from book_utils.course.errors import CourseError, nearest
 from book_utils.course.exercises import Exercise
 from book_utils.course.grading import handout, written
-from book_utils.course.grading.assignment import Assignment, Item, Late, Question, digest, dumps, load
+from book_utils.course.grading.assignment import ROUNDS, Assignment, Item, Late, Question, digest, dumps, load
 from book_utils.course.grading.freeze import freeze, revision
 from book_utils.course.grading.handout import late_policy, said_date
 from book_utils.course.grading.weights import rules
@@ -72,12 +72,12 @@ def assign(wanted: Wanted, out: Path, salt: Path, force: bool = False) -> Made:
     points = _points(wanted.points, {thing.name: float(thing.points) for thing in (*exercises, *prompts)}, chapter.key)
     secret = hmac.new(secret_salt, name.encode(), hashlib.sha256).hexdigest()
     conventions = {e.name: _variant(e, exercises, secret) if wanted.variants else "" for e in exercises}
-    for exercise in exercises:
-        _audit(exercise, conventions[exercise.name])
     items = tuple(_item(e, points[e.name], revision(chapter, e.stub), conventions[e.name]) for e in exercises)
     questions = tuple(Question(p.name, p.title, points[p.name]) for p in prompts)
     title = wanted.title or f"{name}: {chapter.title.partition(': ')[2] or chapter.title}"
     plan = Assignment(name, title, chapter.key, published()[1], "", secret, items, questions, _due(wanted.due), _late(wanted.late), out)
+    for exercise in exercises:
+        _audit(exercise, conventions[exercise.name], plan)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out.absolute().parent) as beside:
         made = dataclasses.replace(plan, folder=Path(beside) / name)
@@ -204,13 +204,17 @@ def _item(exercise: Exercise, points: float, revision: str, variant: str) -> Ite
     return Item(exercise.name, exercise.title, points, revision, *rules(exercise, variant), variant)
 
 
-def _audit(exercise: Exercise, variant: str) -> None:
-    """CourseError unless the solution holds, as it is asked for here, before anybody is marked by it."""
-    source = exercise.stub_in(variant).solved
-    verdict = check(exercise, exercise.compile(source), source, seed=1, variant=variant)
-    if verdict.status != "HOLDS":
-        said = f" in the convention {variant!r}" if variant else ""
-        raise CourseError(f"The solution of {exercise.name}{said} does not hold here, so it cannot be assigned: {verdict.text}")
+def _audit(exercise: Exercise, variant: str, plan: Assignment) -> None:
+    """CourseError unless every answer that is known to be right holds on this assignment's secret inputs: nobody is marked down by the draw."""
+    solutions = {convention: exercise.stub_in(convention).solved for convention in dict.fromkeys((variant, ""))}
+    right = [(exercise.compile(source), source, convention) for convention, source in solutions.items()]
+    right += [(exercise.compile(source), source, "") for source in (r.source(exercise.name, exercise.stub) for r in exercise.rights)]
+    for number in range(ROUNDS):
+        for function, source, convention in right:
+            verdict = check(exercise, function, source, plan.seed(exercise.name, number), convention)
+            if verdict.status != "HOLDS":
+                raise CourseError(f"A right answer to {exercise.name} does not hold on the inputs that this salt draws, so it cannot be "
+                                  f"assigned with it. {verdict.text}")
 
 
 def _write(made: Assignment, chapter: Chapter, prompts: list[written.Prompt], exercises: list[Exercise], solutions: bool) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from book_utils.course.errors import CourseError
 
 FORMAT = 1
+ROUNDS = 2  # of secret inputs for every exercise
 
 
 @dataclass(frozen=True)

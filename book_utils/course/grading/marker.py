@@ -6,6 +6,8 @@ A line {"path": ...} on standard input is answered by a line with the marks. No 
 """
 
 import ast
+import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -25,14 +27,13 @@ from book_utils.course.derivations import lines_of
 from book_utils.course.errors import CourseError
 from book_utils.course.exercises import Broken, Exercise
 from book_utils.course.grading import celltree, marks, replies, written
-from book_utils.course.grading.assignment import Assignment, Item, load
+from book_utils.course.grading.assignment import ROUNDS, Assignment, Item, load
 from book_utils.course.grading.marks import Held, Mark, Marked
 from book_utils.course.grading.sandbox import Cell, Gone
 from book_utils.course.transport import Proxy, Raised, Transport, inputs
 
 SIZE, SOURCE, CELLS = 20 << 20, 1 << 20, 1000  # bytes of a notebook, characters of its code, cells that are run
 CALL, MORE, EXERCISE, WHOLE = 20.0, 5.0, 90.0, 400.0  # seconds: a call or a cell, until it is ended from outside, an exercise, a submission
-ROUNDS = 2
 _ENDINGS = 4  # after so many cells that ended their process, the rest of a submission is left
 
 
@@ -52,8 +53,6 @@ class Found:
     held: set[str] = field(default_factory=set)
     status: str = "FAILS"
     text: str = ""
-    mistake: str = ""
-    hint: str = ""
 
 
 class Refusal(Exception):
@@ -99,7 +98,7 @@ class Across:
         if "raised" in reply:
             raise Raised(replies.text(reply["raised"], 300), replies.line(reply.get("line")), replies.text(reply.get("code"), 200))
         if "refused" in reply:
-            raise guard.Refused(replies.text(reply["refused"], 100))
+            raise guard.Refused(self.bench.marker.refused(replies.text(reply["refused"], 100)))
         if "toolong" in reply:
             raise guard.TooLong
         raise guard.Todo
@@ -151,14 +150,21 @@ class Bench:
 
     def ended(self, gone: Gone, piece: Piece | None, where: str) -> None:
         """Note why a cell ended, leave out the piece that did it, and give up after too many."""
-        self.cell.close()
-        self.cell = None
+        self.close()
         self.endings.append(f"{where}: {gone}")
         self.late = self.late or gone.late
         if piece is not None:
             self.left_out.add(piece.number)
         if len(self.endings) >= _ENDINGS or time.monotonic() > self.deadline or piece is None:
             raise gone
+
+    @contextlib.contextmanager
+    def mending(self) -> Iterator[None]:
+        """Go on after a cell that ends here, with a new one where one is wanted again."""
+        try:
+            yield
+        except Gone:
+            self.close()
 
     def replace(self, name: str) -> None:
         """From now on the solution answers for an exercise that others may call by name."""
@@ -170,8 +176,10 @@ class Bench:
         self.cell.ask({"replace": name, "source": catalog.exercise(name).stub.solved}, 10.0)
 
     def close(self) -> None:
+        """End the cell, if there is one."""
         if self.cell is not None:
             self.cell.close()
+            self.cell = None
 
 
 class Marker:
@@ -192,6 +200,9 @@ class Marker:
         self.temporary = Path(os.path.realpath(tempfile.mkdtemp(prefix="marker-")))
         allowed = {pair for e in (*self.assigned.values(), *self.before.values()) for pair in _allows(e)}
         celltree.build(Path(book_utils.__file__).parent, self.chapter, allowed, self.temporary / "tree")
+        self.later = {f"{e.function}, which comes later," for e in self.chapter.exercises.values()}
+        self.kernels = {f"{path.stem}.{name}" for path in Path(book_utils.__file__).parent.glob("*.py")
+                        for name in re.findall(r"^(?:def|class) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)}
         self.spare: Cell | None = None
         self.hidden: list[Path] = [self.assignment.folder.resolve()]
 
@@ -232,6 +243,11 @@ class Marker:
         always = {"jax", "jnp", "np"}
         return {"begin": answers, "imports": [text for text, names in self.imports if names & (queue | always)], "seconds": self.call_seconds}
 
+    def refused(self, said: str) -> str:
+        """What an exercise may not use, as a cell says; only what there is can be said to a student."""
+        kernel = ".".join(said.split(".")[:2])
+        return said if said in self.later else kernel if kernel in self.kernels else "a function of the package"
+
     # Marks
 
     def mark(self, path: Path) -> Marked:
@@ -253,6 +269,7 @@ class Marker:
             gone = error
         finally:
             bench.close()
+        given = self._explained(given, bench)
         for item in self.items[len(given):]:
             given.append(self._nothing(item, "FAILS", "Its process ended before this exercise could be marked."))
         status, reason = marks.GRADED, ""
@@ -277,7 +294,7 @@ class Marker:
             found = Found(status="RAISES", text=f"RAISES  {item.name}: its cell, or one that was run with it, ended the process.")
         else:
             try:
-                found = self._find(item, exercise, piece, bench)
+                found = self._find(item, exercise, bench)
             except Gone as gone:
                 found = Found(status="RAISES", text=f"RAISES  {item.name}: a call ended the process or did not return ({gone}).")
                 bench.replaced.append(item.name)
@@ -288,16 +305,12 @@ class Marker:
         if any(w and law not in found.held for law, w in item.weights.items()) and item.name not in bench.replaced:
             bench.replace(item.name)
         laws = tuple(Held(law.name, law.name in found.held) for law in exercise.laws)
-        return Mark(item.name, found.status, round(item.points * share, 2), item.points, laws, found.text, found.mistake, found.hint)
+        return Mark(item.name, found.status, round(item.points * share, 2), item.points, laws, found.text)
 
-    def _find(self, item: Item, exercise: Exercise, piece: Piece, bench: Bench) -> Found:
-        """Test every law on the rounds of secret inputs, then say something public about the first that does not hold."""
-        across = Across(item.name, piece.source, bench, time.monotonic() + EXERCISE)
-        transport: Transport = exercise.variants[item.variant].transport(across) if item.variant else across
+    def _find(self, item: Item, exercise: Exercise, bench: Bench) -> Found:
+        """Test every law on the rounds of secret inputs."""
         try:
-            if exercise.kind == "derivation":
-                transport = _Chain(exercise, transport)
-            held = self._held(item, exercise, transport)
+            held = self._held(item, exercise, self._transport(item, exercise, bench))
         except guard.Todo:
             if raised := bench.trouble.get(item.name):
                 where = f"your line {raised.line}: {raised.code} - " if raised.line else ""
@@ -310,7 +323,14 @@ class Marker:
         total = len(exercise.laws)
         if len(held) == total:
             return Found(held, "HOLDS", f"HOLDS  {item.name}: {total} of {total} laws.")
-        return self._said(exercise, transport, held)
+        return Found(held)
+
+    def _transport(self, item: Item, exercise: Exercise, bench: Bench) -> Transport:
+        """The way to the answer of an exercise, in the convention that it is asked in."""
+        source = next(piece.source for piece in bench.todo if item.name in piece.names)
+        across = Across(item.name, source, bench, min(time.monotonic() + EXERCISE, bench.deadline))
+        transport: Transport = exercise.variants[item.variant].transport(across) if item.variant else across
+        return _Chain(exercise, transport) if exercise.kind == "derivation" else transport
 
     def _held(self, item: Item, exercise: Exercise, transport: Transport) -> set[str]:
         """Names of the laws that hold on every round."""
@@ -320,19 +340,38 @@ class Marker:
             held = [law for law in held if _holds(law, Proxy(exercise, transport), generator(exercise, law, seed))]
         return {law.name for law in held}
 
-    def _said(self, exercise: Exercise, transport: Transport, held: set[str]) -> Found:
-        """The verdict as the notebook gives it, on inputs that everybody can see; or that it takes others to see the fault."""
-        total = len(exercise.laws)
-        first = next(law.name for law in exercise.laws if law.name not in held)
-        other = f'FAILS  {exercise.name}: {len(held)} of {total} laws hold. First that does not: "{first}", on inputs other than the notebook\'s.'
-        try:
-            verdict = judge(exercise, transport, 0)
-        except (Exception, guard.Todo, guard.Refused, guard.TooLong):
-            return Found(held, text=other)
-        if verdict.status == "HOLDS":
-            return Found(held, text=other)
-        mistake = verdict.mistake
-        return Found(held, verdict.status, replies.text(verdict.text, 1000), mistake.title if mistake else "", mistake.hint if mistake else "")
+    def _explained(self, given: list[Mark], bench: Bench) -> list[Mark]:
+        """The marks, with a sentence for the student wherever a law does not hold: on inputs that everybody can see.
+
+        In cells of their own: what has seen secret inputs says nothing to a student, or it could say them.
+        """
+        again = Bench(self, bench.todo, bench.deadline)
+        again.left_out, told = set(bench.left_out), []
+        with contextlib.closing(again):
+            for mark in given:
+                told.append(self._said(mark, again) if mark.status == "FAILS" and not mark.text else mark)
+                if mark.name in bench.replaced:
+                    with again.mending():
+                        again.replace(mark.name)
+        return told
+
+    def _said(self, mark: Mark, bench: Bench) -> Mark:
+        """The verdict as the notebook gives it; or that it takes other inputs to see the fault."""
+        exercise, item = self.assigned[mark.name], next(item for item in self.items if item.name == mark.name)
+        failing = [law.law for law in mark.laws if not law.held]
+        held = f"{len(mark.laws) - len(failing)} of {len(mark.laws)} laws hold"
+        other = f'FAILS  {mark.name}: {held}. First that does not: "{failing[0]}", on inputs other than the notebook\'s.'
+        mark = dataclasses.replace(mark, text=other)
+        with bench.mending():
+            if bench.cell is None:
+                bench.open()
+            with contextlib.suppress(Exception, guard.Todo, guard.Refused, guard.TooLong):
+                verdict = judge(exercise, self._transport(item, exercise, bench), 0)
+                if verdict.status != "HOLDS":
+                    mark = dataclasses.replace(mark, status=verdict.status, text=replies.text(verdict.text, 1000))
+                if mistake := verdict.mistake:
+                    mark = dataclasses.replace(mark, mistake=mistake.title, hint=mistake.hint)
+        return mark
 
     def close(self) -> None:
         if self.spare is not None:

@@ -65,7 +65,7 @@ def regrade(wanted: Wanted, corrected: Path, lower: bool = False, open_marker: C
     first = gradebook.settle(old, had.roster, had.collection, had.noted, before)
     # laws and weights on the pages are those of the checks that the marks come from
     had_merged = replace(had, assignment=replace(old, items=tuple(_both(new, item) for item in old.items)))
-    note = f"Marked by {old.name} and by {new.name}" + (", which counts." if lower else "; of every exercise the better mark counts.")
+    note = f"Marked by {old.folder} and by {new.folder}" + (", which counts." if lower else "; of every exercise the better mark counts.")
     graded = grade.publish(wanted, had_merged, merged, notes=(note,))
     changes = [Change(b, b.grade, a.grade, _why(old, new, b, a)) for b, a in zip(first, graded.rows, strict=True) if b.grade != a.grade]
     listed = wanted.out.with_name(f"{wanted.out.stem}-changes.csv")

@@ -58,11 +58,23 @@ class Collection:
         if self.source.is_dir():
             yield self.source / submission.file
             return
-        with tempfile.TemporaryDirectory(prefix="book-grade-") as folder, zipfile.ZipFile(self.source) as archive:
+        with tempfile.TemporaryDirectory(prefix="book-grade-") as folder:
             path = Path(folder) / "submission.ipynb"
-            with archive.open(submission.file) as packed:
-                path.write_bytes(packed.read(LARGEST + 1))
+            path.write_bytes(contents(self.source, submission))
             yield path
+
+
+def files(source: Path) -> list[Submission]:
+    """Everything in a folder or a zip, in order; nobody's yet. CourseError where there is neither folder nor zip."""
+    return list(_folder(source) if source.is_dir() else _zip(source))
+
+
+def contents(source: Path, submission: Submission) -> bytes:
+    """The bytes of a submission without trouble."""
+    if source.is_dir():
+        return (source / submission.file).read_bytes()
+    with zipfile.ZipFile(source) as archive, archive.open(submission.file) as packed:
+        return packed.read(LARGEST + 1)
 
 
 def collect(source: Path, roster: Roster, name: str) -> Collection:
@@ -70,7 +82,7 @@ def collect(source: Path, roster: Roster, name: str) -> Collection:
 
     CourseError where there is neither folder nor zip, no notebook, or none that belongs to anyone in the roster.
     """
-    found = tuple(_identified(submission, roster, name) for submission in (_folder(source) if source.is_dir() else _zip(source)))
+    found = tuple(_identified(submission, roster, name) for submission in files(source))
     notebooks = [s for s in found if s.file.lower().endswith(".ipynb")]
     if not notebooks:
         raise CourseError(f"There is no notebook in {source}.")

@@ -12,23 +12,21 @@ import importlib
 import io
 import math
 import re
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from book_utils.course import workspace
 from book_utils.course.catalog import Chapter
 from book_utils.course.cite import resolve
 from book_utils.course.errors import CourseError, nearest
 from book_utils.course.grading.assignment import Assignment, Question
+from book_utils.course.grading.submissions import contents, files
 
 PLACEHOLDER = "*Write here.*"
 COLUMNS = ("question", "pseudonym", "points", "of", "comment", "answer")  # of marks.csv; `answer` is a hash of what was read
 
 _MARKER = re.compile(r"\s*\*Your answer to\*\s+`([\w.]+)`")
 _LONGEST = 20_000  # characters of one answer; what is longer is cut, and says so
-_LARGEST = 50_000_000  # bytes of a notebook
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 _LETTERS = "bcdfghjkmnpqrstvwxz"  # no vowels, so no words; no digits, so no spreadsheet takes a pseudonym for a number
 
@@ -141,28 +139,6 @@ def pseudonym(assignment: Assignment, file: str) -> str:
     return letters
 
 
-def notebooks(submissions: Path) -> Iterator[tuple[str, bytes]]:
-    """(path in the folder or zip, contents) of every notebook, in order; CourseError where there is neither folder nor zip."""
-    if submissions.is_dir():
-        for path in sorted(submissions.rglob("*.ipynb")):
-            name = path.relative_to(submissions)
-            if path.is_file() and not any(part.startswith(".") for part in name.parts):
-                with path.open("rb") as file:
-                    yield name.as_posix(), file.read(_LARGEST + 1)
-        return
-    try:
-        with zipfile.ZipFile(submissions) as archive:
-            for entry in sorted(archive.infolist(), key=lambda e: e.filename):
-                parts = PurePosixPath(entry.filename).parts
-                if entry.filename.endswith(".ipynb") and not any(part.startswith((".", "__MACOSX")) for part in parts):
-                    with archive.open(entry) as file:
-                        yield entry.filename, file.read(_LARGEST + 1)
-    except FileNotFoundError:
-        raise CourseError(f"There is no {submissions}.") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):  # the last two: a kind of zip that cannot be read, and a password
-        raise CourseError(f"{submissions} is neither a folder nor a zip file that can be read.") from None
-
-
 @dataclass(frozen=True)
 class Exported:
     """What `export` wrote: number of submissions, of answers, the key's file, and a sentence on every notebook that could not be read."""
@@ -189,18 +165,20 @@ def export(submissions: Path, assignment: Assignment, out: Path) -> Exported:
     handout = workspace.read(assignment.handout)
     read: dict[str, dict[str, list[tuple[str, dict]]]] = {}  # pseudonym -> question -> parts
     key, unreadable = [], []
-    for file, data in notebooks(submissions):
+    for submission in (s for s in files(submissions) if s.file.lower().endswith(".ipynb")):
+        file = submission.file
         name = pseudonym(assignment, file)
         key.append((name, file))
+        if submission.trouble:
+            unreadable.append(f"{file}: {submission.trouble}")
+            continue
         try:
-            if len(data) > _LARGEST:
-                raise CourseError(f"{file} is larger than {_LARGEST // 1_000_000} MB.")
-            read[name] = _parts(workspace.parsed(data, Path(file)), handout)
+            read[name] = _parts(workspace.parsed(contents(submissions, submission), Path(file)), handout)
         except (CourseError, RecursionError) as error:
             unreadable.append(str(error) if isinstance(error, CourseError) else f"{file} is not a notebook that can be read.")
     if not key:
         raise CourseError(f"There is no notebook in {submissions}.")
-    files: dict[str, bytes] = {}
+    made: dict[str, bytes] = {}
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -209,18 +187,18 @@ def export(submissions: Path, assignment: Assignment, out: Path) -> Exported:
         page = [(assignment.instructor / "rubrics" / f"{question.name}.md").read_text(encoding="utf-8"), "", "# Answers"]
         for name in sorted(read):
             text, pictures = _shown(read[name][question.name], f"{question.name}-{name}")
-            files |= pictures
+            made |= pictures
             rows.writerow(_row(question, name, text, earlier.get((question.name, name))))
             if text:
                 count += 1
                 page += ["", f"## {name}", "", _quoted(text)]
-        files[f"{question.name}.md"] = ("\n".join(page) + "\n").encode()
-    files["marks.csv"] = table.getvalue().encode()
+        made[f"{question.name}.md"] = ("\n".join(page) + "\n").encode()
+    made["marks.csv"] = table.getvalue().encode()
     listed = io.StringIO()
     csv.writer(listed, lineterminator="\n").writerows([("pseudonym", "file"), *sorted(key)])
     key_file = out.with_name(f"{out.name}-key.csv")
     out.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
+    for name, data in made.items():
         _write(out / name, data)
     _write(key_file, listed.getvalue().encode())
     return Exported(len(read), count, key_file, tuple(unreadable))
@@ -228,7 +206,7 @@ def export(submissions: Path, assignment: Assignment, out: Path) -> Exported:
 
 def _shown(parts: list[tuple[str, dict]], stem: str) -> tuple[str, dict[str, bytes]]:
     """An answer as text in which nothing is code, and the pictures in it, as files."""
-    texts, files = [], {}
+    texts, pictures = [], {}
     for text, attachments in parts:
         for name, kinds in attachments.items():
             for kind, data in kinds.items() if isinstance(kinds, dict) else ():
@@ -237,11 +215,11 @@ def _shown(parts: list[tuple[str, dict]], stem: str) -> tuple[str, dict[str, byt
                         picture = base64.b64decode(data, validate=False)
                     except (binascii.Error, ValueError):
                         continue
-                    file = f"{stem}-{len(files) + 1}.{_PICTURES[kind]}"
-                    files[file] = picture
+                    file = f"{stem}-{len(pictures) + 1}.{_PICTURES[kind]}"
+                    pictures[file] = picture
                     text = text.replace(f"attachment:{name}", file)
         texts.append(text)
-    return _cut("\n\n".join(texts)), files
+    return _cut("\n\n".join(texts)), pictures
 
 
 def _quoted(text: str) -> str:
