@@ -75,8 +75,9 @@ def _exercise(item: Item, mark: Mark) -> list[str]:
     parts = [heading(item.title), paragraph(f"{item.name}: {_status(mark)}, {number(mark.points)} of {number(mark.of)} points.")]
     if mark.laws and mark.status != "NOT STARTED":
         rows = [(held.law, "holds" if held.held else "does not hold", number(item.weights.get(held.law, 0.0)),
-                 "yes" if held.law in item.gates else "no") for held in mark.laws]
-        parts.append(table(f"Laws of {item.title}", ("Law", "On your answer", ">Weight", "Needed for any points"), rows))
+                 *(["yes" if held.law in item.gates else "no"] if item.gates else [])) for held in mark.laws]
+        needed = ["Needed for any points"] if item.gates else []
+        parts.append(table(f"Laws of {item.title}", ("Law", "On your answer", ">Weight", *needed), rows))
     if mark.status != "HOLDS":
         parts.append(paragraph(mark.text))
     if mark.mistake:
