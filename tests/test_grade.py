@@ -172,6 +172,19 @@ def test_a_run_that_was_killed_goes_on(course):
     assert (course / "grades.csv").read_bytes() == whole
 
 
+def test_a_damaged_memory_changes_no_mark(course):
+    """One character of the remembered points changed, and one of a name: what does not add up is marked again."""
+    run(course)
+    whole, memory = (course / "grades.csv").read_bytes(), state(course / "grades.csv")
+    lines = memory.read_text().splitlines(keepends=True)
+    assert '\\"points\\": ' in lines[0] and "ch99.energy" in lines[1]
+    lines[0] = lines[0].replace('\\"points\\": ', '\\"points\\": 1', 1)
+    lines[1] = lines[1].replace("ch99.energy", "ch99.enargy", 1)
+    memory.write_text("".join(lines))
+    _, marked = run(course)
+    assert len(marked) == 2 and (course / "grades.csv").read_bytes() == whole
+
+
 def test_an_interrupt_keeps_what_is_marked_and_leaves_the_last_gradebook(course):
     run(course)
     before = (course / "grades.csv").read_bytes()
@@ -306,6 +319,39 @@ def test_notes_say_what_would_surprise_in_a_gradebook(course):
 
 
 # Wrong calls
+
+@pytest.mark.parametrize("change, said", [
+    (lambda raw: raw.update(format=2), "format this one does not read"),
+    (lambda raw: raw.pop("due"), "it has no 'due'"),
+    (lambda raw: raw.update(extra=1), "it has an unknown 'extra'"),
+    (lambda raw: raw.update(name=None), "name is None, and text is wanted"),
+    (lambda raw: raw.update(name="../hw3"), "'../hw3' is no name of an assignment"),
+    (lambda raw: raw.update(items={}), "items is {}, and a list is wanted"),
+    (lambda raw: raw.update(items=[], questions=[]), "neither exercises nor questions"),
+    (lambda raw: raw["items"].append(raw["items"][0]), "a name stands twice"),
+    (lambda raw: raw["items"][1].update(points="4"), "items[1].points is '4', and a number"),
+    (lambda raw: raw["items"][1].update(points=True), "items[1].points is True, and a number"),
+    (lambda raw: raw["items"][1].update(points=-1), "items[1].points is -1, and a number"),
+    (lambda raw: raw["items"][0].update(weights=[]), "items[0].weights is [], and a table"),
+    (lambda raw: raw["items"][0]["weights"].update(dict.fromkeys(raw["items"][0]["weights"], float("nan"))), "is nan, and a number"),
+    (lambda raw: raw["items"][0]["weights"].update(dict.fromkeys(raw["items"][0]["weights"], 0)), "no law of ch99.encode has any weight"),
+    (lambda raw: raw["items"][0].update(gates=["no such law"]), "has a gate that is no law of it"),
+    (lambda raw: raw.update(secret="5e"), "the secret is too short"),
+    (lambda raw: raw.update(secret="five"), "cannot be read"),
+    (lambda raw: raw.update(due="2026-10-02T23:59"), "no offset from UTC"),
+    (lambda raw: raw.update(due="soon"), "cannot be read"),
+    (lambda raw: raw["late"].update(days=1.5), "late.days is 1.5, and a whole number"),
+    (lambda raw: raw["late"].update(per_day=1.5), "late.per_day is the share"),
+])
+def test_what_is_wrong_with_the_record_of_an_assignment_is_named(course, change, said):
+    path = course / "hw3/instructor/assignment.json"
+    raw = json.loads(path.read_text())
+    change(raw)
+    path.write_text(json.dumps(raw))
+    with pytest.raises(CourseError) as error:
+        load(course / "hw3")
+    assert said in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
+
 
 def book(*arguments):
     return cli.main([str(a) for a in arguments])

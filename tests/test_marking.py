@@ -1,6 +1,8 @@
 """Marks: right, half right and unsolved submissions, variants, what one slip costs, and what is said about it."""
 
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import grading_help as grading
 from book_utils.course import catalog
 from book_utils.course.errors import CourseError
 from book_utils.course.grading import celltree, marks, replies
+from book_utils.course.grading.assignment import dumps, load
 from book_utils.course.grading.marking import Marker
 from book_utils.course.grading.weights import rules, weights
 
@@ -50,6 +53,20 @@ def test_right_public_and_unsolved_answers(marker, tmp_path):
     unsolved = marker.mark(grading.write(tmp_path / "unsolved.ipynb", *blank))
     assert unsolved.points == 0 and {m.status for m in unsolved.marks} == {"NOT STARTED"}
     assert marks.loads(marks.dumps(right)) == right
+
+
+@pytest.mark.parametrize("change, said", [
+    (dict(name="ch03.tweedy"), "'ch03.tweedy', which is no exercise of ch03"),
+    (dict(variant="sideways"), "in the variant 'sideways', which it does not have"),
+    (dict(weights={"is always true": 1.0}), "is no law: 'is always true'|gives no weight to"),
+])
+def test_a_record_that_the_frozen_checks_do_not_know_is_refused(homework, tmp_path, change, said):
+    shutil.copytree(homework, tmp_path / "hw")
+    made = load(homework)
+    changed = replace(made, items=(replace(made.items[0], **change), *made.items[1:]))
+    (tmp_path / "hw/instructor/assignment.json").write_text(dumps(changed))
+    with Marker(tmp_path / "hw") as marker, pytest.raises(CourseError, match=said):
+        marker.mark(grading.write(tmp_path / "a.ipynb", "1"))
 
 
 def test_the_same_submission_gets_the_same_mark_again(marker, tmp_path):

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import math
 import os
-import re
 import secrets
 import shutil
 import tempfile
@@ -20,7 +19,7 @@ from book_utils.course.checking import check
 from book_utils.course.errors import CourseError, nearest
 from book_utils.course.exercises import Exercise
 from book_utils.course.grading import handout, written
-from book_utils.course.grading.assignment import ROUNDS, Assignment, Item, Late, Question, digest, dumps, load
+from book_utils.course.grading.assignment import MOST, NAME, ROUNDS, Assignment, Item, Late, Question, digest, dumps, load
 from book_utils.course.grading.freeze import freeze, revision
 from book_utils.course.grading.handout import late_policy, said_date
 from book_utils.course.grading.weights import rules
@@ -94,7 +93,7 @@ def assign(wanted: Wanted, out: Path, salt: Path, force: bool = False) -> Made:
 
 def _name(out: Path) -> str:
     name = out.absolute().name
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", name):
+    if not NAME.fullmatch(name):
         raise CourseError(f"The folder gives the assignment its name, and {name!r} is none: letters, digits, '.', '-' and '_', as in hw3.")
     return name
 
@@ -154,7 +153,7 @@ def _points(given: Iterable[str], points: dict[str, float], key: str) -> dict[st
             worth = float(number)
         except ValueError:
             worth = math.nan
-        if not equals or not 0 <= worth < math.inf:
+        if not equals or not 0 <= worth <= MOST:
             raise CourseError(f"{text!r} does not say how many points; it should look like tweedie=2.")
         if name not in points:
             raise nearest(name, points, "exercise or question in this assignment")

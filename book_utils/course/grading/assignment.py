@@ -14,7 +14,8 @@ import dataclasses
 import hashlib
 import hmac
 import json
-import math
+import re
+import typing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from book_utils.course.errors import CourseError
 
 FORMAT = 1
 ROUNDS = 2  # of secret inputs for every exercise
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")  # of an assignment: that of its folder and of its notebook
+MOST = 1e6  # points of an exercise, or weight of a law
 
 
 @dataclass(frozen=True)
@@ -111,13 +114,11 @@ def load(folder: Path) -> Assignment:
         raise CourseError(f"{folder} is not an assignment: it has no instructor/assignment.json. `book assign` makes one.")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw.pop("format") != FORMAT:
+        if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
             raise CourseError(f"{path} was made by a version of the course whose format this one does not read.")
-        items = tuple(Item(**{**item, "gates": tuple(item["gates"])}) for item in raw.pop("items"))
-        questions = tuple(Question(**question) for question in raw.pop("questions"))
-        assignment = Assignment(**raw | {"items": items, "questions": questions, "late": Late(**raw["late"]), "folder": folder})
+        assignment = dataclasses.replace(_typed(Assignment, {**raw, "folder": ""}, ""), folder=folder)
         trouble = _trouble(assignment)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CourseError(f"{path} cannot be read: {error}.") from None
     if trouble:
         raise CourseError(f"{path}: {trouble}.")
@@ -126,27 +127,46 @@ def load(folder: Path) -> Assignment:
     return assignment
 
 
+def _typed(kind: type, raw: object, where: str) -> typing.Any:
+    """What JSON holds, as a record of this kind has it; ValueError with the place where it is something else."""
+    if dataclasses.is_dataclass(kind) and isinstance(raw, dict):
+        fields = typing.get_type_hints(kind)
+        if wrong := fields.keys() ^ raw.keys():
+            raise ValueError(f"{where or 'it'} has {'no' if min(wrong) in fields else 'an unknown'} {min(wrong)!r}")
+        return kind(**{name: _typed(of, raw[name], f"{where}.{name}".strip(".")) for name, of in fields.items()})
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple and isinstance(raw, list):
+        return tuple(_typed(inner[0], part, f"{where}[{place}]") for place, part in enumerate(raw))
+    if typing.get_origin(kind) is dict and isinstance(raw, dict):
+        return {name: _typed(inner[1], part, f"{where}[{name!r}]") for name, part in raw.items()}
+    if kind in (int, float) and isinstance(raw, (int, kind)) and not isinstance(raw, bool) and 0 <= raw <= MOST:
+        return raw
+    if kind in (str, Path) and isinstance(raw, str):
+        return kind(raw)
+    wanted = {int: f"a whole number from 0 to {MOST:.0f}", float: f"a number from 0 to {MOST:.0f}", str: "text"}
+    raise ValueError(f"{where or 'it'} is {raw!r:.60}, and {wanted.get(kind) or ('a list' if inner[1:] == (...,) else 'a table')} is wanted")
+
+
 def _trouble(assignment: Assignment) -> str:
     """What is wrong with a record that could be read, or nothing."""
     names = [item.name for item in (*assignment.items, *assignment.questions)]
+    if not NAME.fullmatch(assignment.name):
+        return f"{assignment.name!r} is no name of an assignment"
     if not names:
         return "it has neither exercises nor questions"
     if len(set(names)) < len(names):
         return "a name stands twice"
-    for item in (*assignment.items, *assignment.questions):
-        if not isinstance(item.points, (int, float)) or not 0 <= item.points < math.inf:
-            return f"{item.name} is worth {item.points!r}; a number of points that is not negative is wanted"
     for item in assignment.items:
-        if not item.weights or min(item.weights.values()) < 0 or sum(item.weights.values()) <= 0:
-            return f"the laws of {item.name} have weights {list(item.weights.values())}; none may be negative and not all 0"
+        if not any(item.weights.values()):
+            return f"no law of {item.name} has any weight"
         if unknown := set(item.gates) - item.weights.keys():
             return f"{item.name} has a gate that is no law of it: {sorted(unknown)[0]!r}"
     if len(bytes.fromhex(assignment.secret)) < 16:
         return "the secret is too short"
     if assignment.due and datetime.fromisoformat(assignment.due).tzinfo is None:
         return f"due is {assignment.due}, which says no offset from UTC, as in 2026-10-02T23:59:00-07:00"
-    if not (0 <= assignment.late.per_day <= 1 and assignment.late.days >= 0 and assignment.late.grace_minutes >= 0):
-        return "late wants a share from 0 to 1 a day, a number of days and minutes of grace"
+    if assignment.late.per_day > 1:
+        return "late.per_day is the share of the points that a day costs, from 0 to 1"
     return ""
 
 

@@ -189,6 +189,8 @@ class Marker:
         self.assignment: Assignment = load(folder)
         self.walls, self.call_seconds = walls, seconds
         self.chapter = catalog.chapter(self.assignment.chapter)
+        for item in self.assignment.items:
+            self._known_here(item)
         order = list(self.chapter.exercises)
         self.items: list[Item] = sorted(self.assignment.items, key=lambda item: order.index(item.name))
         self.assigned = {item.name: self.chapter.exercises[item.name] for item in self.items}
@@ -205,6 +207,17 @@ class Marker:
                         for name in re.findall(r"^(?:def|class) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)}
         self.spare: Cell | None = None
         self.hidden: list[Path] = [self.assignment.folder.resolve()]
+
+    def _known_here(self, item: Item) -> None:
+        """CourseError unless an item is an exercise of the frozen chapter, with its laws and a convention that it has."""
+        exercise = self.chapter.exercises.get(item.name)
+        if exercise is None:
+            raise CourseError(f"assignment.json asks for {item.name!r}, which is no exercise of {self.assignment.chapter}.")
+        if wrong := item.weights.keys() ^ {law.name for law in exercise.laws}:
+            said = "gives no weight to" if min(wrong) not in item.weights else "gives weight to what is no law:"
+            raise CourseError(f"assignment.json, {item.name}: it {said} {min(wrong)!r}.")
+        if item.variant and item.variant not in exercise.variants:
+            raise CourseError(f"assignment.json asks for {item.name} in the variant {item.variant!r}, which it does not have.")
 
     # Cells
 

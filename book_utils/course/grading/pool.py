@@ -27,7 +27,8 @@ class Marking(Protocol):
 
 
 class Memory:
-    """Marks by what they depend on: the bytes of the submission, and of the assignment all that marking reads. One line each, in a file.
+    """Marks by what they depend on: the bytes of the submission, and of the assignment all that marking reads. One line each, in a file,
+    with a checksum: a damaged line is forgotten.
 
     Marks of a status in `doubted` are not believed: whoever was stopped on a busy machine may be marked once more.
     """
@@ -39,13 +40,15 @@ class Memory:
         self._known: dict[str, Marked] = {}
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) if path.exists() else []
         whole = [line for line in lines if self._remember(line)]
-        if whole != lines:  # the last run was killed while it wrote
+        if whole != lines:  # the last run was killed while it wrote, or the disk has failed
             replace(path, "".join(whole))
         self._known = {key: marked for key, marked in self._known.items() if marked.status not in doubted}
 
     def _remember(self, line: str) -> bool:
         try:
-            key, text = json.loads(line)
+            key, text, proof = json.loads(line)
+            if proof != self._proof(key, text):
+                return False
             self._known[key] = marks.loads(text)
         except (ValueError, TypeError):
             return False
@@ -58,8 +61,13 @@ class Memory:
     def put(self, submission: Submission, marked: Marked) -> None:
         """Remember, on disk, now."""
         self._known[self._key(submission)] = marked
+        key, text = self._key(submission), marks.dumps(marked)
         with self.path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(json.dumps([self._key(submission), marks.dumps(marked)]) + "\n")
+            file.write(json.dumps([key, text, self._proof(key, text)]) + "\n")
+
+    @staticmethod
+    def _proof(key: str, text: str) -> str:
+        return hashlib.sha256(f"{key}|{text}".encode(errors="replace")).hexdigest()[:16]
 
     def _key(self, submission: Submission) -> str:
         return hashlib.sha256(f"{self._assignment}|{submission.digest}".encode()).hexdigest()
