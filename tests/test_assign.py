@@ -414,6 +414,14 @@ def test_a_zip_of_submissions_and_a_picture_in_an_answer(hw3, tmp_path):
     assert f"ch03.why_the_mean-{name}-1.png" in (tmp_path / "out" / "ch03.why_the_mean.md").read_text(encoding="utf-8")
 
 
+def test_what_no_file_can_hold_and_what_commands_a_terminal_in_an_answer(hw3, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.ipynb").write_text(json.dumps(submission(hw3, text="half \ud83d, \x1b[2J, \u202eback, \N{SNOWMAN}\tand\r\nmore")))
+    assert written.export(tmp_path / "in", hw3, tmp_path / "out").answers == 1
+    page = (tmp_path / "out" / "ch03.why_the_mean.md").read_text(encoding="utf-8")
+    assert "> half ?, \ufffd[2J, \ufffdback, \N{SNOWMAN}\tand\n> more" in page
+
+
 @pytest.mark.parametrize("row, said", [
     ({"points": "6"}, "from 0 to 5"), ({"points": "many"}, "from 0 to 5"), ({"points": "nan"}, "from 0 to 5"),
     ({"question": "ch03.why"}, "no written question"), ({"twice": True}, "stands twice"), ({"columns": "a,b"}, "no column"),

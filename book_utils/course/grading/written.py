@@ -26,6 +26,7 @@ PLACEHOLDER = "*Write here.*"
 COLUMNS = ("question", "pseudonym", "points", "of", "comment", "answer")  # of marks.csv; `answer` is a hash of what was read
 
 _MARKER = re.compile(r"\s*\*Your answer to\*\s+`([\w.]+)`")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what commands terminals, or turns text around
 _LONGEST = 20_000  # characters of one answer; what is longer is cut, and says so
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 _LETTERS = "bcdfghjkmnpqrstvwxz"  # no vowels, so no words; no digits, so no spreadsheet takes a pseudonym for a number
@@ -85,7 +86,7 @@ def answers(notebook: dict, handout: dict) -> dict[str, str]:
 
     An answer is what stands in the question's own cell and in the cells that were added behind it, up to the handout's next cell.
     """
-    return {name: _cut("\n\n".join(text for text, _ in parts)) for name, parts in _parts(notebook, handout).items()}
+    return {name: _tidy("\n\n".join(text for text, _ in parts)) for name, parts in _parts(notebook, handout).items()}
 
 
 def _parts(notebook: dict, handout: dict) -> dict[str, list[tuple[str, dict]]]:
@@ -125,7 +126,8 @@ def _question(cell: dict) -> str:
     return match[1] if match else ""
 
 
-def _cut(text: str) -> str:
+def _tidy(text: str) -> str:
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + f"\n\n(cut after {_LONGEST} characters)"
 
 
@@ -219,7 +221,7 @@ def _shown(parts: list[tuple[str, dict]], stem: str) -> tuple[str, dict[str, byt
                     pictures[file] = picture
                     text = text.replace(f"attachment:{name}", file)
         texts.append(text)
-    return _cut("\n\n".join(texts)), pictures
+    return _tidy("\n\n".join(texts)), pictures
 
 
 def _quoted(text: str) -> str:
