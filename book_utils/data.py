@@ -12,6 +12,7 @@ A column holds its image row by row: `X[:, i].reshape(28, 28)` is image i again.
 The first four come with the package and need no network; datasets/README.md says where each file is from, under which
 licence, and how it was made. The last two go to the user's cache folder, or to the folder named by the environment
 variable BOOK_DATA. Nothing is downloaded, and the downloader (pooch) is not even imported, before they are called.
+A copy of this module without the files beside it finds them in the folder named by BOOK_DATASETS.
 """
 
 import functools
@@ -181,7 +182,8 @@ def _as_jax(arrays):
 
 @functools.cache
 def _archive(name):
-    with np.load(Path(__file__).with_name("datasets") / f"{name}.npz", allow_pickle=False) as archive:
+    folder = Path(os.environ.get("BOOK_DATASETS") or Path(__file__).with_name("datasets"))
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as archive:
         return dict(archive)
 
 

@@ -108,7 +108,7 @@ def test_lab_answers_on_its_address_and_ends_cleanly(tmp_path):
 # In this process
 
 @pytest.mark.parametrize("call, says", [
-    (["lsit"], "There is no command called 'lsit'. Did you mean list?"),
+    (["lsit"], "There is no command called 'lsit'. Did you mean list"),
     (["list", "ch9"], "There is no chapter called 'ch9'. Did you mean ch99"),
     (["run"], "CHAPTER"), (["run", "ch98"], "ch99"), (["run", "ch99", "--solved"], "--solved"),
     (["check"], "FILE"), (["check", "none.py"], "There is no file none.py."), (["check", "."], "There is no file"),

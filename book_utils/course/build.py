@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from book_utils.course import catalog, environment, measure, workspace
+from book_utils.course import catalog, environment, measure, syllabus, workspace
 from book_utils.course.audit import audit
 from book_utils.course.catalog import Chapter
 from book_utils.course.cite import resolve
@@ -26,7 +26,7 @@ _IMAGE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=\s]+")
 
 
 def build(keys: Iterable[str] = (), check: bool = False, long: bool = False) -> list[str]:
-    """Make the notebooks of the chapters called `keys` (all of them if none is named), the errata page and environment.yml.
+    """Make the notebooks of the chapters called `keys` (all of them if none is named), the errata page, the syllabus and environment.yml.
 
     With `long`, first run the long experiments whose stored results are missing or stale (see `measure`); without, these raise.
 
@@ -45,7 +45,17 @@ def build(keys: Iterable[str] = (), check: bool = False, long: bool = False) -> 
     changes += [renew(chapter, root / "notebooks" / chapter.notebook, check) for chapter in chosen]
     changes.append(_renew_page(root / "notebooks" / "errata.md", errata(catalog.chapters()), check))
     changes.append(_renew_page(root / "environment.yml", environment.text(root / "pyproject.toml"), check))
+    if own := [chapter for chapter in syllabus.course(catalog.chapters()) if chapter.folder.parent == root / "chapters"]:
+        changes += [_renew_page(path, text, check) for path, text in pages(own, root / "docs").items()]
     return [change for change in changes if change]
+
+
+def pages(chapters: list[Chapter], docs: Path) -> dict[Path, str]:
+    """What the pages of `docs` that speak of the syllabus should say."""
+    weeks = syllabus.plan(chapters, syllabus.WEEKS)
+    guide = docs / "instructors.md"
+    return {docs / "syllabus.md": syllabus.markdown(weeks),
+            guide: syllabus.placed(guide.read_text(encoding="utf-8"), syllabus.overview(weeks))}
 
 
 def renew(chapter: Chapter, path: Path, check: bool = False) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from book_utils.course import guard, wire
+from book_utils.course.catalog import Stub
 from book_utils.course.exercises import Broken, Exercise, Law, Wrong, close
 from book_utils.course.transport import Local, Proxy, Raised, Transport
 
@@ -34,11 +35,13 @@ def generator(exercise: Exercise, law: Law, seed: int = 0) -> np.random.Generato
     return np.random.default_rng([seed, zlib.crc32(f"{exercise.name}|{law.name}".encode())])
 
 
-def check(exercise: Exercise, function: Callable, source: str | None = None, seed: int = 0) -> Verdict:
-    """The verdict on a function of this process."""
-    if complaint := signature(exercise, function):
+def check(exercise: Exercise, function: Callable, source: str | None = None, seed: int = 0, variant: str = "") -> Verdict:
+    """The verdict on a function of this process; with the name of a variant, on one written in that convention."""
+    stub = exercise.stub_in(variant)
+    if complaint := signature(stub, function, "here it is called with" if variant else "the lesson calls it with"):
         return _verdict(exercise, "FAILS", 0, complaint)
-    return judge(exercise, Local(exercise, function, source), seed)
+    local = Local(exercise, function, source)
+    return judge(exercise, exercise.variants[variant].transport(local) if variant else local, seed)
 
 
 def judge(exercise: Exercise, transport: Transport, seed: int = 0) -> Verdict:
@@ -66,21 +69,21 @@ def judge(exercise: Exercise, transport: Transport, seed: int = 0) -> Verdict:
     if isinstance(found, Raised):
         return _verdict(exercise, "RAISES", held, _where(found) + _printed(transport), failed=law)
     mistake = recognise(exercise, proxy)
-    shown = _with(exercise, last) if found.inputs else ""
+    shown = _with(*_given(exercise, transport, last)) if found.inputs else ""
     text = f'First that does not: "{law.name}"; {shown}{found}.' + _printed(transport)
     return _verdict(exercise, "FAILS", held, text, mistake=mistake, failed=law)
 
 
-def signature(exercise: Exercise, function: Callable) -> str:
+def signature(stub: Stub, function: Callable, caller: str = "the lesson calls it with") -> str:
     """What is wrong with the arguments of `function`, or nothing."""
-    wanted = exercise.stub.arguments
+    wanted = stub.arguments
     try:
         given = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return ""
     if given == wanted:
         return ""
-    return f"The arguments are ({', '.join(given)}) and the lesson calls it with ({', '.join(wanted)}), in this order."
+    return f"The arguments are ({', '.join(given)}) and {caller} ({', '.join(wanted)}), in this order."
 
 
 def recognise(exercise: Exercise, proxy: Proxy) -> Wrong | None:
@@ -139,10 +142,17 @@ def _printed(transport: Transport) -> str:
     return f" (It printed: {' / '.join(lines[:3])[:200]}{' ...' if len(lines) > 3 else ''})" if lines[0] else ""
 
 
-def _with(exercise: Exercise, args: tuple) -> str:
+def _given(exercise: Exercise, transport: Transport, args: tuple) -> tuple[list[str], tuple]:
+    """Names and values of the arguments of a call, as the answer got them: a variant has its own."""
+    if variant := getattr(transport, "variant", None):
+        return variant.stated.arguments, variant.forward(args)
+    return exercise.stub.arguments, args
+
+
+def _with(names: list[str], args: tuple) -> str:
     """The inputs of the last call in words: values where they are few, shapes where they are many."""
     said = [f"{name} = {brief(value)}" if np.size(value) <= 4 else f"{name} of shape {np.shape(value)}"
-            for name, value in zip(exercise.stub.arguments, args) if _showable(value)]
+            for name, value in zip(names, args) if _showable(value)]
     return f"with {', '.join(said)}: " if said else ""
 
 

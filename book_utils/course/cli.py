@@ -24,6 +24,16 @@ _To = Annotated[str, typer.Option(help="html: one page to read anywhere; py: a s
 _Out = Annotated[Path | None, typer.Option(help="The file to write; named after the chapter if not given.")]
 _MaybeChapter = Annotated[str | None, typer.Argument(metavar="[CHAPTER]", help=f"{_NAMED}; all if none is named.")]
 
+_Submissions = Annotated[Path, typer.Argument(metavar="SUBMISSIONS", help="A folder or a zip file of notebooks.")]
+_Assignment = Annotated[Path, typer.Option(help="The folder that `book assign` made.")]
+_Roster = Annotated[Path, typer.Option(help="Who takes part: a gradebook exported from Canvas or Moodle, or a table with login and name.")]
+_Feedback = Annotated[Path | None, typer.Option(help="The folder for a page to every student; none if not given.")]
+_Table = Annotated[Path | None, typer.Option(help="In place of the file of this name in the assignment's folder.")]
+_Column = Annotated[str, typer.Option(help="The gradebook's column, if it is not called like the assignment.")]
+_Jobs = Annotated[int, typer.Option(min=0, help="Markers side by side; 0 is one a core.")]
+_Walls = Annotated[str, typer.Option(help="What keeps students' code in: auto takes the strongest that this system has.")]
+_Retry = Annotated[bool, typer.Option("--retry", help="Mark again what timed out or ended.")]
+_Again = Annotated[bool, typer.Option("--again", help="Mark everything again, also what is marked already.")]
 
 class _Commands(TyperGroup):
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple:
@@ -224,6 +234,139 @@ def doctor() -> None:
         wrong += finding.state == "wrong"
     print("Everything works." if not wrong else f"Wrong: {wrong}. See above what to do.")
     raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
+def assign(chapter: _ChapterName,
+           out: Annotated[Path, typer.Option(help="The folder to make, for instance hw3; it gives the assignment its name.")],
+           salt: Annotated[Path, typer.Option(help="The course's secret: a file, made if it is not there. Keep it to yourself.")],
+           exercises: Annotated[str, typer.Option(help="Names with commas between them: tweedie,mixture_denoiser.")] = "",
+           written: Annotated[str, typer.Option(help="Questions to answer in words, likewise.")] = "",
+           points: Annotated[str, typer.Option(help="Where not as the lesson has them: tweedie=2,mixture_denoiser=3.")] = "",
+           title: Annotated[str, typer.Option(help="What students read on top.")] = "",
+           due: Annotated[str, typer.Option(help="With an offset from UTC: 2026-10-02T23:59-07:00.")] = "",
+           late_per_day: Annotated[float, typer.Option(help="Share of the points that a day begun takes.")] = 0.1,
+           late_days: Annotated[int, typer.Option(help="After so many days a submission earns nothing.")] = 5,
+           solutions: Annotated[bool, typer.Option("--solutions/--no-solutions", help="Also write a solved copy for yourself.")] = True,
+           variants: Annotated[bool, typer.Option("--variants/--no-variants",
+                                                  help="State exercises in other conventions than the lesson's, as the salt chooses.")] = True,
+           force: Annotated[bool, typer.Option("--force", help="Replace the assignment that is there.")] = False) -> None:
+    """For instructors: make an assignment of a chapter's exercises.
+
+    Writes OUT/OUT.ipynb for students and OUT/instructor/ for you: a summary, rubrics, a solved copy, and the checks by which it
+    is graded, whatever is installed later.
+    """
+    from book_utils.course.grading.assign import Wanted, assign
+    from book_utils.course.grading.assignment import Late
+
+    print(f"Making {out} ...", flush=True)
+    listed = [tuple(part.strip() for part in text.split(",") if part.strip()) for text in (exercises, written, points)]
+    made = assign(Wanted(chapter, *listed, title, due, Late(late_per_day, late_days), solutions, variants), out, salt, force)
+    assignment = made.assignment
+    if made.new_salt:
+        print(f"Made the salt {salt}. Keep it: without it this assignment cannot be made again, and with it anybody can foresee its "
+              "inputs.")
+    counted = {"exercise": len(assignment.items), "written question": len(assignment.questions), "point": assignment.points}
+    said = ", ".join(f"{number:g} {noun}{'s' * (number != 1)}" for noun, number in counted.items() if number)
+    print(f"{assignment.handout} is for students: {said}. {assignment.instructor / 'summary.md'} is for you.")
+    for sentence in made.warnings:
+        console.complain(f"Note: {sentence}")
+
+
+@app.command()
+def written(submissions: Annotated[Path, typer.Argument(metavar="SUBMISSIONS", help="A folder or a zip file of notebooks.")],
+            assignment: Annotated[Path, typer.Option(help="The folder that `book assign` made.")],
+            out: Annotated[Path, typer.Option(help="The folder to write; marks that are in it already stay.")]) -> None:
+    """For instructors: collect written answers without names, one file a question.
+
+    Fill in the points in OUT/marks.csv; `book grade` merges them. Who is who stands beside the folder, in OUT-key.csv.
+    """
+    from book_utils.course.grading.assignment import load
+    from book_utils.course.grading.written import export
+
+    done = export(submissions, load(assignment), out)
+    print(f"{out}: {done.answers} answers from {done.submissions} submissions. Points go into {out / 'marks.csv'}.")
+    print(f"Keep {done.key} from whoever marks: it says who is who.")
+    for sentence in done.unreadable:
+        console.complain(f"Not read: {sentence}")
+
+
+@app.command()
+def grade(submissions: _Submissions, assignment: _Assignment, roster: _Roster,
+          out: Annotated[Path, typer.Option(help="The gradebook to write, for instance grades.csv.")],
+          feedback: _Feedback = None, submitted: _Table = None, extensions: _Table = None, groups: _Table = None, overrides: _Table = None,
+          marks: _Table = None, column: _Column = "", jobs: _Jobs = 0, walls: _Walls = "auto", retry: _Retry = False,
+          again: _Again = False) -> None:
+    """For instructors: mark submissions and write a gradebook.
+
+    Whose a notebook is, its file name and the roster say. Beside OUT stand a file to import into Canvas or Moodle, a class report,
+    and what is marked already: a run that was killed goes on from there, and a rerun writes the same file. submitted.csv,
+    extensions.csv, groups.csv, overrides.csv and marks.csv in the assignment's folder are heeded every time.
+    """
+    from book_utils.course.grading import tables
+    from book_utils.course.grading.grade import Wanted, grade
+
+    named = tables.named(submitted, extensions, groups, overrides, marks)
+    done = grade(Wanted(submissions, assignment, roster, out, feedback, named, column, jobs, walls, again, retry))
+    print("\n".join(done.sentences()))
+
+
+@app.command()
+def regrade(assignment: Annotated[Path, typer.Argument(metavar="ASSIGNMENT", help="The folder that `book assign` made.")],
+            corrected: Annotated[Path, typer.Option("--with", help="The corrected assignment: the same exercises, other checks.")],
+            submissions: Annotated[Path, typer.Option(help="A folder or a zip file of notebooks.")],
+            roster: _Roster, grades: Annotated[Path, typer.Option(help="The gradebook that `book grade` wrote; it is written anew.")],
+            feedback: _Feedback = None, submitted: _Table = None, extensions: _Table = None, groups: _Table = None,
+            overrides: _Table = None, marks: _Table = None, column: _Column = "", jobs: _Jobs = 0, walls: _Walls = "auto",
+            lower: Annotated[bool, typer.Option("--lower", help="Let marks fall where the corrected checks say so.")] = False) -> None:
+    """For instructors: mark again after a faulty check.
+
+    Both assignments' checks are run; of every exercise the better mark counts, unless --lower. Prints who changed and why. From
+    then on use this command in place of `book grade`: it can be repeated like that one.
+    """
+    from book_utils.course.grading import tables
+    from book_utils.course.grading.grade import Wanted
+    from book_utils.course.grading.regrade import regrade
+
+    named = tables.named(submitted, extensions, groups, overrides, marks)
+    done = regrade(Wanted(submissions, assignment, roster, grades, feedback, named, column, jobs, walls), corrected, lower)
+    print("\n".join(done.sentences()))
+
+
+@app.command()
+def package(assignment: Annotated[Path, typer.Argument(metavar="ASSIGNMENT", help="The folder that `book assign` made.")],
+            gradescope: Annotated[Path | None, typer.Option(help="A zip to write, for Gradescope's autograder.")] = None,
+            nbgrader: Annotated[Path | None, typer.Option(help="A course folder of nbgrader, new or one that this command made.")] = None,
+            otter: Annotated[Path | None, typer.Option(help="A new folder, for `otter assign`.")] = None) -> None:
+    """For instructors: write an assignment in the form that Gradescope, nbgrader or otter takes.
+
+    Marks there are those of `book grade`. All that is written but the students' notebook holds the secret: keep it from students.
+    """
+    from book_utils.course.grading import exports
+
+    for sentence in exports.package(assignment, gradescope, nbgrader, otter):
+        print(sentence)
+
+
+@app.command()
+def syllabus(weeks: Annotated[int, typer.Option(min=1, help="How many weeks the course has.")] = 13,
+             chapters: Annotated[str, typer.Option(help="Keys with commas between them, in your order; all but start and primer if not given.")] = "",
+             to: Annotated[str, typer.Option(help="md: a page; csv: a line for every exercise.")] = "md",
+             out: Annotated[Path | None, typer.Option(help="The file to write; the terminal if not given.")] = None) -> None:
+    """For instructors: plan a course, week by week, from the exercises' minutes, levels and needs."""
+    from book_utils.course import catalog, syllabus
+
+    keys = [key.strip() for key in chapters.split(",") if key.strip()]
+    chosen = [catalog.chapter(key) for key in keys] if keys else syllabus.course(catalog.chapters())
+    if to not in ("md", "csv"):
+        raise CourseError(f"A syllabus is written as md or as csv, not as {to!r}.")
+    planned = syllabus.plan(chosen, weeks)
+    text = syllabus.markdown(planned) if to == "md" else syllabus.table(planned)
+    if out is None:
+        print(text, end="")
+        return
+    out.write_text(text, encoding="utf-8", newline="\n")
+    print(out)
 
 
 @app.command()

@@ -11,6 +11,8 @@ from book_utils.course.errors import CourseError
 from book_utils.course.exercises import Broken, Exercise, Law, close
 from book_utils.course.guard import Todo
 
+PUBLISHED = "a chain whose first and last lines are given is the same for every course"
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -39,7 +41,7 @@ class Derivation(Exercise):
     kind = "derivation"
 
     def __init__(self, name: str, title: str, *, stages: list[Stage] = (), instances: int = 3, **facts: object) -> None:
-        super().__init__(name, title, **facts)
+        super().__init__(name, title, **{"self_study": PUBLISHED} | facts)
         self.stages, self.instances = list(stages), instances
         self.make: Callable | None = None
         given = Law("the first and the last line stand as given", self._given)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from book_utils.course import catalog
-from book_utils.course.errors import CourseError
+from book_utils.course.errors import CourseError, nearest
 
 # Relative to 1 + the largest expected entry, for float32 answers with matrix products at highest precision.
 TOLERANCE = {"cpu": 2e-4, "gpu": 5e-4, "tpu": 2e-3}
@@ -107,14 +107,17 @@ class Exercise:
 
     def __init__(self, name: str, title: str, *, minutes: int, objective: str, hints: list[str], principles: Iterable[str] = (),
                  label: str = "", book: str = "", level: str = "core", needs: Iterable[str] = (), needs_grad: bool = False,
-                 stand_in: Callable | None = None, allows: Iterable[Callable] = (), budget: float = 2.0, points: int = 1) -> None:
+                 stand_in: Callable | None = None, allows: Iterable[Callable] = (), budget: float = 2.0, points: int = 1,
+                 self_study: str = "") -> None:
         self.name, self.title, self.minutes, self.objective, self.hints = name, title, minutes, objective, list(hints)
         self.principles, self.label, self.book, self.level = tuple(principles), label, book, level
         self.needs, self.needs_grad, self.stand_in, self.allows = tuple(needs), needs_grad, stand_in, tuple(allows)
         self.budget, self.points = budget, points
+        self.self_study = self_study  # why marks for it prove little: it has no variant that would stop a published solution
         self.own_laws: list[Law] = []
         self.wrongs: list[Wrong] = []
         self.rights: list[Right] = []
+        self.variants: dict = {}  # other conventions that a course may ask for, by name
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -136,6 +139,13 @@ class Exercise:
             self.rights.append(Right(title, function))
             return function
         return declare
+
+    def variant(self, name: str, sentence: str, *, arguments: dict | None = None, result: object = None, words: dict | None = None) -> None:
+        """Declare another convention, with Changes of arguments (by name) and of the result (a tuple for several), the sentence that
+        tells a student so, and words of the stub to be replaced."""
+        from book_utils.course.variants import Variant  # which builds upon this module
+
+        self.variants[name] = Variant(self, name, sentence, arguments or {}, result, words or {})
 
     # What the lesson knows of the exercise
 
@@ -164,6 +174,12 @@ class Exercise:
     def reference(self) -> Callable:
         """The stand-in: the kernel if there is one, else the lesson's own solution."""
         return self.stand_in or self.compile(self.stub.solved)
+
+    def stub_in(self, variant: str) -> catalog.Stub:
+        """The cell in the words of a variant; the lesson's own for "". CourseError for a variant that is not declared."""
+        if variant and variant not in self.variants:
+            raise nearest(variant, self.variants, f"variant of {self.name}")
+        return self.variants[variant].stated if variant else self.stub
 
     def patched(self, wrong: Wrong) -> Callable:
         """The function of a wrong answer."""
@@ -196,23 +212,42 @@ def _imports(files: tuple[Path, ...]) -> dict:
     return names
 
 
-def worked_example(stub: catalog.Stub) -> Law | None:
-    """The law made from the `Example:` line of a stub: `Example: x = [1., 2.], t = 0.5  ->  [1., 0.5]`."""
+@dataclass(frozen=True)
+class Example:
+    """The `Example:` line of a stub: every argument as printed and as a value, the result likewise."""
+
+    given: dict[str, tuple[str, object]]
+    wanted: str
+    result: object
+
+
+def example_of(stub: catalog.Stub) -> Example | None:
+    """What `Example: x = [1., 2.], t = 0.5  ->  [1., 0.5]` says; None for a stub without one, CourseError for one that cannot be read."""
     text = " ".join(stub.doc.split())
     if "Example:" not in text:
         return None
     given, arrow, wanted = text.partition("Example:")[2].partition("->")
+    source = f"f({given.strip()})"
     try:
-        call = ast.parse(f"f({given.strip()})", mode="eval").body
-        arguments = {k.arg: _literal(k.value) for k in call.keywords}
+        call = ast.parse(source, mode="eval").body
+        arguments = {k.arg: (ast.get_source_segment(source, k.value), _literal(k.value)) for k in call.keywords}
         result = _literal(ast.parse(wanted.strip().rstrip("."), mode="eval").body)
     except (SyntaxError, ValueError):
         raise CourseError(f"{stub.name}: the Example line cannot be read: {text.partition('Example:')[2].strip()!r}.") from None
     if not arrow or list(arguments) != stub.arguments[: len(arguments)]:
         raise CourseError(f"{stub.name}: the Example line must give {', '.join(stub.arguments)} in this order and a result after '->'.")
+    return Example(arguments, wanted.strip(), result)
+
+
+def worked_example(stub: catalog.Stub) -> Law | None:
+    """The law made from the Example line of a stub."""
+    example = example_of(stub)
+    if example is None:
+        return None
+    arguments, result = [value for _, value in example.given.values()], example.result
 
     def run(f: Callable, rng: np.random.Generator) -> None:
-        compare(f(*arguments.values()), result)
+        compare(f(*arguments), result)
 
     def compare(actual: object, expected: object) -> None:
         if isinstance(expected, tuple):

@@ -56,23 +56,33 @@ def make(chapter: Chapter, source: Callable[[Stub], str] = lambda stub: stub.bla
     for path in chapter.lesson_files:
         for cell in jupytext.reads(path.read_text(encoding="utf-8"), PERCENT).cells:
             try:
-                cells.append(_cell(cell, source))
+                cells.append(cell_of(cell, source))
             except CourseError as error:
                 raise CourseError(f"{_where(path)}: {error}") from None
     if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
         raise CourseError(f"{_where(chapter.folder)}: a lesson begins with a markdown cell that begins with its title, '# ...'.")
     repository, version = published()
-    _identify(cells)
+    identify(cells)
     title, _, rest = cells[0].source.partition("\n")
     colab = _COLAB.format(path=urlsplit(repository).path, version=version, name=chapter.notebook)
     cells[0].source = f"{title}\n\n{_BADGE.format(colab)}\n{rest}".rstrip("\n")
-    cells.insert(1, new_code_cell(INSTALL_CELL.format(repository=repository, version=version, name=DISTRIBUTION), id=INSTALL))
+    cells.insert(1, install())
     if chapter.facts.LETTERS:
-        cells.append(new_markdown_cell(_letters(chapter.facts.LETTERS), id=LETTERS))
-    book = {"chapter": chapter.key, "version": version}
+        cells.append(new_markdown_cell(letters(chapter.facts.LETTERS), id=LETTERS))
+    return bound(cells, {"chapter": chapter.key, "version": version})
+
+
+def bound(cells: list[NotebookNode], book: dict) -> NotebookNode:
+    """A valid notebook of these cells; `book` is what the course remembers of it."""
     notebook = new_notebook(cells=cells, metadata={"book": book, "kernelspec": _KERNEL, "language_info": _LANGUAGE})
     nbformat.validate(notebook)
     return notebook
+
+
+def install() -> NotebookNode:
+    """The cell that installs the course where it is not installed."""
+    repository, version = published()
+    return new_code_cell(INSTALL_CELL.format(repository=repository, version=version, name=DISTRIBUTION), id=INSTALL)
 
 
 def published() -> tuple[str, str]:
@@ -91,7 +101,7 @@ def _where(path: Path) -> str:
     return "/".join(path.parts[-2:])
 
 
-def _cell(cell: NotebookNode, source: Callable[[Stub], str]) -> NotebookNode:
+def cell_of(cell: NotebookNode, source: Callable[[Stub], str]) -> NotebookNode:
     """A cell of the lesson as it stands in the notebook; of its metadata only the tags are kept."""
     tags = {"tags": list(cell.metadata.tags)} if "tags" in cell.metadata else {}
     if cell.cell_type == "markdown":
@@ -109,7 +119,7 @@ def _cell(cell: NotebookNode, source: Callable[[Stub], str]) -> NotebookNode:
     return new_code_cell(source(stub), metadata=tags | book)
 
 
-def _identify(cells: list[NotebookNode]) -> None:
+def identify(cells: list[NotebookNode]) -> None:
     """Ids that stay when other cells change: an exercise's name, otherwise a hash of the text."""
     seen = Counter()
     for cell in cells:
@@ -119,9 +129,10 @@ def _identify(cells: list[NotebookNode]) -> None:
         cell.id = own if seen[own] == 1 else f"{own}-{seen[own]}"
 
 
-def _letters(letters: dict[str, tuple[str, str]]) -> str:
+def letters(meanings: dict[str, tuple[str, str]]) -> str:
+    """The table of letters, their shapes and meanings."""
     rows = ["| `{}` | `{}` | {} |".format(*(field.replace("|", r"\|") for field in (letter, shape, meaning)))
-            for letter, (shape, meaning) in letters.items()]
+            for letter, (shape, meaning) in meanings.items()]
     return "\n".join(["## Letters", "",
                       "One letter means one thing in this chapter, and functions take their arguments in this order.", "",
                       "| letter | shape | meaning |", "|---|---|---|", *rows])

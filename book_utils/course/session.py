@@ -65,6 +65,14 @@ class Answer:
     function: Callable | None = None
     verdict: Verdict | None = None
     said: bool = False  # that it raised below
+    variant: str = ""  # the convention that an assignment uses instead of the lesson's
+
+    @property
+    def stand_in(self) -> Callable:
+        """What stands in while the function does not hold: a reference, in the convention that is asked for."""
+        if not self.variant:
+            return self.exercise.reference
+        return self.exercise.compile(self.exercise.stub_in(self.variant).solved)
 
     @property
     def used(self) -> bool:
@@ -98,7 +106,7 @@ class Handle:
                     raise
                 self._say(error)
         with guard.open_door():
-            return exercise.reference(*args, **kwargs)
+            return self.answer.stand_in(*args, **kwargs)
 
     def _say(self, error: Exception) -> None:
         if not self.answer.said and guard.state.active is None:
@@ -120,7 +128,7 @@ class Yours:
         self.answer = answer
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        right = self.answer.exercise.reference(*args, **kwargs)
+        right = self.answer.stand_in(*args, **kwargs)
         try:
             with guard.time_limit(guard.SECONDS):
                 mine = self.answer.function(*inputs(args), **inputs(kwargs))
@@ -147,6 +155,7 @@ class Session:
         self.answers: dict[str, Answer] = {}
         self.pending: list[str] = []
         self.hinted: dict[str, int] = {}
+        self.graded: dict[str, str] = {}  # exercises of an assignment, and the variant that each is stated in ("": the lesson's own)
         self.shell = None
         self.defer = False  # `book check` gives the verdicts when the whole file has run
 
@@ -160,7 +169,7 @@ class Session:
 
     def answer(self, name: str) -> Answer:
         exercise = catalog.exercise(name)
-        return self.answers.setdefault(name, Answer(exercise))
+        return self.answers.setdefault(name, Answer(exercise, variant=self.graded.get(name, "")))
 
     def define(self, name: str, kind: str, function: Callable) -> Handle | Callable:
         """A new answer to the exercise `name`; the verdict comes when the cell ends, or at once outside a notebook."""
@@ -170,7 +179,7 @@ class Session:
         except CourseError as error:
             _refuse(str(error))
             return function
-        self.answers[name] = Answer(exercise, function)
+        self.answers[name] = Answer(exercise, function, variant=self.graded.get(name, ""))
         handle = Handle(self.answers[name])
         function.__globals__[exercise.function] = handle
         self.hinted.pop(name, None)
@@ -186,7 +195,7 @@ class Session:
         verdicts = []
         for name in names:
             answer = self.answers[name]
-            answer.verdict = check(answer.exercise, answer.function)
+            answer.verdict = check(answer.exercise, answer.function, variant=answer.variant)
             renamed = getattr(answer.function, "__name__", answer.exercise.function)
             note = "" if renamed == answer.exercise.function else f" (It is called {answer.exercise.function} in this lesson; both names work.)"
             below = "" if self.defer else answer.verdict.below + note
@@ -244,7 +253,8 @@ def unreadable(name: str, line: int | None, code: str, said: str) -> None:
     except CourseError as error:
         return _refuse(str(error))
     text, below = f"RAISES  {name}, your line {line}: {code} - {said}.", "" if SESSION.defer else " A reference stands in below."
-    SESSION.answers[name] = Answer(answer.exercise, None, Verdict(name, "RAISES", 0, len(answer.exercise.laws), text, below))
+    verdict = Verdict(name, "RAISES", 0, len(answer.exercise.laws), text, below)
+    SESSION.answers[name] = Answer(answer.exercise, None, verdict, variant=answer.variant)
     if SESSION.shell is not None:
         SESSION.shell.user_ns[answer.exercise.function] = Handle(SESSION.answers[name])
     say(text + below, _COLORS["RAISES"])
@@ -252,16 +262,30 @@ def unreadable(name: str, line: int | None, code: str, said: str) -> None:
         raise CourseError(text)
 
 
-def lesson(key: str) -> None:
-    """Bind every exercise name of the chapter `key` to its stand-in (or to your answer, where you have run one) in the caller's namespace."""
+def lesson(key: str, graded: dict[str, str] | None = None) -> None:
+    """Bind every exercise name of the chapter `key` to its stand-in (or to your answer, where you have run one) in the caller's namespace.
+
+    In an assignment `graded` names its exercises, each with the convention it is stated in: a variant, or "" for the lesson's own.
+    """
     SESSION.attach()
     names = sys._getframe(1).f_globals if SESSION.shell is None else SESSION.shell.user_ns
     try:
         chapter = catalog.chapter(key)
+        _grade(chapter, graded or {})
     except CourseError as error:
         return _refuse(str(error))
     for name, exercise in chapter.exercises.items():
         names[exercise.function] = Handle(SESSION.answer(name))
+
+
+def _grade(chapter: catalog.Chapter, graded: dict[str, str]) -> None:
+    """Take note of an assignment; what was answered in another convention is forgotten."""
+    for name, variant in graded.items():
+        catalog.exercise(name).stub_in(variant)
+    SESSION.graded = {name: v for name, v in SESSION.graded.items() if name not in chapter.exercises} | graded
+    for name in chapter.exercises:
+        if name in SESSION.answers and SESSION.answers[name].variant != graded.get(name, ""):
+            del SESSION.answers[name]
 
 
 def exercise(name: str) -> Callable:
@@ -298,6 +322,8 @@ def solution(which: str | Handle) -> None:
         answer = SESSION.answer(_name(which))
     except CourseError as error:
         return _refuse(str(error))
+    if answer.exercise.name in SESSION.graded:
+        return say(f'{answer.exercise.name} is graded here, so its solution stays closed. hint("{answer.exercise.name}") helps.')
     text = answer.exercise.stub.solved
     if shell() is None:
         return print(text)

@@ -49,9 +49,12 @@ def read(path: Path) -> dict:
 
 
 def parsed(data: bytes, path: Path) -> dict:
-    """The notebook in the bytes of the file `path`, the text of every cell as one string."""
+    """The notebook in the bytes of the file `path`, the text of every cell as one string that can be written down again."""
     try:
-        notebook = json.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        notebook = json.loads(text)
+        if "\\ud" in text.lower():  # halves of characters, which no file can hold, become question marks
+            notebook = json.loads(json.dumps(notebook, ensure_ascii=False).encode(errors="replace"))
         notebook["metadata"] = dict(notebook["metadata"])
         for cell in notebook["cells"]:
             cell.update(cell_type=str(cell["cell_type"]), source=_joined(cell["source"]), metadata=dict(cell.get("metadata", {})))

@@ -179,6 +179,13 @@ def project_fixed(f, rng):
     close(f(U, U @ Z), U @ Z)
 
 
+@project.law("every result lies in the subspace")
+def project_inside(f, rng):
+    U, X = codes_case(rng)
+    rest = np.linalg.qr(U, mode="complete")[0][:, 2:]
+    close(rest.T @ f(U, X), np.zeros((4, 9)))
+
+
 @project.law("what is removed is orthogonal to the subspace")
 def project_residual(f, rng):
     U, X = codes_case(rng)
@@ -204,6 +211,8 @@ project.wrong("returns what was to be removed", replace=("U @ (U.T @ X)", "X - U
               hint="This is the residual. A point that is already in the subspace must not move.")
 project.wrong("reflects instead of projecting", replace=("U @ (U.T @ X)", "2 * U @ (U.T @ X) - X"), caught_by=project_twice,
               hint="Going twice the way to the subspace ends on its other side.")
+project.wrong("gives back the data", replace=("U @ (U.T @ X)", "X"), caught_by=project_inside,
+              hint="Samples outside the subspace have to move into it.")
 project.wrong("subtracts the mean and never adds it back", replace=("U.T @ X", "U.T @ (X - X.mean(axis=1, keepdims=True))"),
               caught_by=project_fixed, hint="The subspace passes through the origin: the data are used as they come.")
 project.wrong("scales the result to the length of x",

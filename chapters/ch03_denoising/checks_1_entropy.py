@@ -263,7 +263,7 @@ def gaussian_integral(f, rng):
 
 @gaussian_entropy.law("grows by log |det A| under a linear map A")
 def gaussian_maps(f, rng):
-    Sigma, A = positive_definite(rng, 4), rng.normal(size=(4, 4)) + 2 * np.eye(4)
+    Sigma, A = positive_definite(rng, 4), np.linalg.qr(rng.normal(size=(4, 4)))[0] * rng.uniform(0.4, 2.5, size=4)
     close(f(A @ Sigma @ A.T) - f(Sigma), np.log(abs(np.linalg.det(A))), tol=5)
 
 

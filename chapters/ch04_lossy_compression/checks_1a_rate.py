@@ -497,9 +497,10 @@ def none_is_better(f, rng):
 
 @blahut_arimoto.law("the slope of the curve is -beta")
 def slope_is_price(f, rng):
-    (p, costs), beta = some_source(rng), 2.0
+    p, costs, beta = shares(rng, 4), rng.uniform(1, 2, size=(4, 6)), 2.5
+    costs[range(4), range(4)] -= 1  # every symbol has a word of its own, so that the curve does not end before these prices
     (D0, R0, _), (D1, R1, _) = (parts(f, p, costs, b, 100) for b in (0.8 * beta, 1.2 * beta))
-    holds(0.79 * beta < (R1 - R0) / (D0 - D1) < 1.21 * beta, "between two prices the slope is not between them")
+    holds(0.79 * beta * (D0 - D1) < R1 - R0 < 1.21 * beta * (D0 - D1), "between two prices the slope is not between them")
 
 
 @blahut_arimoto.law("for an enormous price the cheapest word, and costs added to a row change D alone")

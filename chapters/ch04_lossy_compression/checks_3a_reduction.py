@@ -657,7 +657,8 @@ def gradient_at_minimum(f, rng):
 
 @rate_reduction_gradient.law("of third order near Z = 0: at Z / 100 a millionth of a cubic, not a hundredth of a line")
 def gradient_near_zero(f, rng):
-    small = 0.01 * scattered(rng)
+    Z = scattered(rng)
+    small = 0.01 * Z / np.linalg.norm(Z)
     holds(np.abs(np.asarray(f(small, CLASSES, 0.8))).max() < 2e-3 * np.abs(small).max(), "it is of first order at Z = 0")
 
 

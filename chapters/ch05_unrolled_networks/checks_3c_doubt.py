@@ -81,7 +81,7 @@ def pa_linear(f, rng):
 
 @predict_ablation.law("heads half as large: a quarter of the error, for a smooth score")
 def pa_second_order(f, rng):
-    B, Z, parts = rng.normal(size=(4, 2)), rng.normal(size=(4, 5)), rng.normal(size=(3, 4, 5)) / 5
+    B, Z, parts = rng.normal(size=(4, 2)), rng.normal(size=(4, 5)), rng.normal(size=(3, 4, 5)) / 20
     H = slope(lambda Z: score(Z, B), Z)
     error = lambda size: np.asarray(f(H, size * parts), dtype=float) - np.array([score(Z - size * part, B) - score(Z, B) for part in parts])
     holds(np.linalg.norm(error(0.5)) < 0.35 * np.linalg.norm(error(1.0)), "the error does not fall by a factor of four")
