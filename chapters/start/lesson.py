@@ -130,7 +130,7 @@ hint("start.midpoint")
 #
 # The table shows every chapter, how long its core takes and how far you are.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 course.progress()
 
 # %% [markdown]
