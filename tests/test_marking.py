@@ -69,6 +69,15 @@ def test_a_record_that_the_frozen_checks_do_not_know_is_refused(homework, tmp_pa
         marker.mark(grading.write(tmp_path / "a.ipynb", "1"))
 
 
+def test_a_familiar_slip_is_told_in_the_convention_of_the_course(marker, tmp_path):
+    own = cells(marker)["ch03.tweedie"]
+    slip = own.replace("x_t + t**2 * score", "x_t + t * score")
+    assert slip != own
+    mark = marker.mark(grading.write(tmp_path / "slip.ipynb", slip)).marks[0]
+    assert mark.status == "FAILS" and mark.mistake == "t for its square"
+    assert mark.hint.endswith("(This speaks of the lesson's convention. Here what is given is the mean of the noise, not the score.)")
+
+
 def test_the_same_submission_gets_the_same_mark_again(marker, tmp_path):
     path = grading.write(tmp_path / "a.ipynb", cells(marker)["ch03.tweedie"].replace("return", "return 1.1 *"))
     first, second = marker.mark(path), marker.mark(path)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from book_utils.course import catalog, variants
+from book_utils.course import catalog, session, variants
 from book_utils.course.checking import judge
 from book_utils.course.errors import CourseError
 from book_utils.course.exercises import Broken, worked_example
@@ -198,6 +198,27 @@ def test_a_slip_is_recognised_in_another_convention():
     variant = catalog.exercise("ch02.encode").variants["rows"]
     verdict = judge(variant.exercise, answer(variant, variant.stub(variant.exercise.stub).replace("todo()", "return 2 * X @ U")))
     assert verdict.mistake and verdict.mistake.title == "loses the factor two of the gradient"
+
+
+def test_a_hint_says_what_is_different_here(capsys, monkeypatch):
+    monkeypatch.setattr(session, "SESSION", session.Session())
+    session.SESSION.graded = {"ch03.tweedie": "noise", "ch03.ddim_step": ""}
+    said = []
+    for name in ("ch03.tweedie", "ch03.ddim_step"):
+        session.hint(name)
+        said.append(capsys.readouterr().out)
+    assert "How long? (This speaks of the lesson's convention. Here what is given is the mean of the noise, not the score.)" in said[0]
+    assert "convention" not in said[1]
+
+
+def test_after_the_last_hint_nobody_is_sent_to_a_solution_that_is_closed(capsys, monkeypatch):
+    monkeypatch.setattr(session, "SESSION", session.Session())
+    session.SESSION.graded = {"ch03.tweedie": ""}
+    for name, sent in (("ch03.tweedie", False), ("ch03.ddim_step", True)):
+        for _ in range(len(catalog.exercise(name).hints) + 1):
+            session.hint(name)
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert "these were all" in last and ("solution(" in last) is sent
 
 
 def test_the_choice_is_the_secrets():

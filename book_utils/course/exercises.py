@@ -181,6 +181,12 @@ class Exercise:
             raise nearest(variant, self.variants, f"variant of {self.name}")
         return self.variants[variant].stated if variant else self.stub
 
+    def hinted(self, hint: str, variant: str) -> str:
+        """A hint to who answers in a variant: hints speak as the lesson does, so what differs is said behind it."""
+        if not hint or not variant:
+            return hint
+        return f"{hint} (This speaks of the lesson's convention. Here {self.variants[variant].sentence.rstrip('.')}.)"
+
     def patched(self, wrong: Wrong) -> Callable:
         """The function of a wrong answer."""
         return self.compile(self.stub.patched(*wrong.replace))

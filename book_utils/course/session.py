@@ -311,9 +311,10 @@ def hint(which: str | Handle) -> None:
     stage = SESSION.hinted.get(name, 0)
     SESSION.hinted[name] = stage + 1
     if stage >= len(hints):
-        return say(f'HINT  {name}: these were all {len(hints)}. solution("{name}") shows a reference.')
+        last = "" if name in SESSION.graded else f' solution("{name}") shows a reference.'
+        return say(f"HINT  {name}: these were all {len(hints)}.{last}")
     more = f' hint("{name}") again for the next.' if stage + 1 < len(hints) else ""
-    say(f"HINT  {name}, {stage + 1} of {len(hints)}: {hints[stage]}{more}")
+    say(f"HINT  {name}, {stage + 1} of {len(hints)}: {answer.exercise.hinted(hints[stage], answer.variant)}{more}")
 
 
 def solution(which: str | Handle) -> None:

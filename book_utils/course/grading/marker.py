@@ -383,7 +383,7 @@ class Marker:
                 if verdict.status != "HOLDS":
                     mark = dataclasses.replace(mark, status=verdict.status, text=replies.text(verdict.text, 1000))
                 if mistake := verdict.mistake:
-                    mark = dataclasses.replace(mark, mistake=mistake.title, hint=mistake.hint)
+                    mark = dataclasses.replace(mark, mistake=mistake.title, hint=exercise.hinted(mistake.hint, item.variant))
         return mark
 
     def close(self) -> None:
